@@ -1,0 +1,52 @@
+"""Stochastic gradient descent as a physical process: clouds, densities, temperatures, and the real networks behind them.
+
+Public names load on first use, so that ``import sgdphys`` stays light (none of torch, matplotlib, numba, zarr).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sgdphys import analysis, fokker_planck, integrators, landscapes, network, noises, observers, plots, theory
+    from sgdphys.fokker_planck.grid import Grid
+    from sgdphys.network.problem import Network
+    from sgdphys.network.train import train
+    from sgdphys.sgd import SGD
+    from sgdphys.simulation import simulate
+    from sgdphys.store import open_store as open
+    from sgdphys.sweeps import sweep
+
+_MODULES = {"analysis", "fokker_planck", "integrators", "landscapes", "network", "noises", "observers", "plots", "theory"}
+_NAMES = {
+    "SGD": ("sgdphys.sgd", "SGD"),
+    "Grid": ("sgdphys.fokker_planck.grid", "Grid"),
+    "Network": ("sgdphys.network.problem", "Network"),
+    "simulate": ("sgdphys.simulation", "simulate"),
+    "train": ("sgdphys.network.train", "train"),
+    "sweep": ("sgdphys.sweeps", "sweep"),
+    "open": ("sgdphys.store", "open_store"),
+}
+
+__all__ = [
+    "SGD", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network", "noises",
+    "observers", "open", "plots", "simulate", "sweep", "theory", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"sgdphys.{name}")
+    if name in _NAMES:
+        module, attribute = _NAMES[name]
+        value = getattr(importlib.import_module(module), attribute)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'sgdphys' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,127 @@
+"""Every dimension, variable, unit and attribute that reaches a Dataset or the disk.
+
+Analyses and stores use these names and no others. ``validate`` is what makes a Dataset a Cloud or a Density.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "ATTRIBUTES", "BY_NAME", "FORMAT_VERSION", "RNG_VERSION", "VARIABLES", "Variable", "attributes_of", "coordinate_names", "describe",
+    "is_cloud", "is_density", "validate_cloud", "validate_density",
+]  # fmt: skip
+
+FORMAT_VERSION = 1
+RNG_VERSION = 1  # version of the counter layout of sgdphys.kernels.philox; other numbers, other noise
+
+TIME, STEP, PARTICLE, COORDINATE = "time", "step", "particle", "coordinate"
+PARAMETER, SEED, TEMPERATURE, LR, BATCH_SIZE = "parameter", "seed", "temperature", "lr", "batch_size"
+EIGENVALUE = "eigenvalue"
+
+ATTRIBUTES = {
+    "sgdphys_format": "version of this schema, an integer",
+    "rng_version": "version of the counter layout that made the noise",
+    "sgdphys_version": "version of the package that wrote the data",
+    "configuration": "JSON text that, with the variables, repeats the run",
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the schema: its name, dimensions, unit and meaning."""
+
+    name: str
+    dims: tuple[str, ...]
+    units: str
+    meaning: str
+    dtype: str = "float64"
+
+
+VARIABLES = (
+    Variable("time", (TIME,), "x^2/loss", "time, lr * step for SGD, dt * step for a stochastic differential equation"),
+    Variable("step", (TIME,), "1", "number of steps taken since the start of the run", "int64"),
+    Variable("position", (TIME, PARTICLE, COORDINATE), "x", "positions of the particles; NaN after a particle left for infinity"),
+    Variable("velocity", (TIME, PARTICLE, COORDINATE), "loss/x", "heavy-ball velocity v of x <- x - lr v"),
+    Variable("potential", (TIME, PARTICLE), "loss", "loss or potential energy at the position"),
+    Variable("diverged", (PARTICLE,), "1", "whether the particle left for infinity", "bool"),
+    Variable("density", (TIME,), "1/x^dim", "probability density at cell centres; its grid dimensions follow time"),
+    Variable("mass", (TIME,), "1", "total probability on the grid"),
+    Variable("moment_count", (TIME,), "1", "number of finite particles that entered the moments", "int64"),
+    Variable("mean", (TIME, COORDINATE), "x", "ensemble mean"),
+    Variable("mean_standard_error", (TIME, COORDINATE), "x", "standard error of the ensemble mean"),
+    Variable("covariance", (TIME, COORDINATE, "coordinate_2"), "x^2", "population covariance of the ensemble, divided by the count"),
+    Variable("variance_standard_error", (TIME, COORDINATE), "x^2", "standard error of the diagonal of the covariance"),
+    Variable("first_passage_time", (PARTICLE,), "x^2/loss", "time of the first passage into the region; NaN if it has not happened"),
+    Variable("origin", (PARAMETER,), "x", "point of parameter space that the reduced coordinates count from"),
+    Variable("basis", (PARAMETER, COORDINATE), "1", "orthonormal directions of the reduced coordinates in parameter space"),
+    Variable("entropy", (TIME,), "nat", "differential entropy"),
+    Variable("entropy_standard_error", (TIME,), "nat", "standard error of the entropy"),
+    Variable("mean_potential", (TIME,), "loss", "mean of the potential energy over the cloud or density"),
+    Variable("mean_potential_standard_error", (TIME,), "loss", "standard error of the mean potential energy"),
+    Variable("free_energy", (TIME,), "loss", "free energy E[Phi] - T H"),
+    Variable("free_energy_standard_error", (TIME,), "loss", "standard error of the free energy"),
+    Variable("relative_entropy", (TIME,), "nat", "Kullback-Leibler divergence from the stationary density"),
+    Variable("relative_entropy_standard_error", (TIME,), "nat", "standard error of the relative entropy"),
+)
+BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+def describe(name: str) -> dict[str, str]:
+    """Return the attributes (units, long name) that a variable of this name carries."""
+    variable = BY_NAME[name]
+    return {"units": variable.units, "long_name": variable.meaning}
+
+
+def coordinate_names(dim: int) -> list[str]:
+    """Return the names of ``dim`` coordinates: x, y, z up to three, x0, x1, ... above."""
+    return ["x", "y", "z"][:dim] if dim <= 3 else [f"x{i}" for i in range(dim)]
+
+
+def attributes_of(configuration: str, version: str) -> dict[str, str | int]:
+    """Return the attributes of a new Dataset, from the configuration as JSON text and the package version."""
+    return {
+        "sgdphys_format": FORMAT_VERSION,
+        "rng_version": RNG_VERSION,
+        "sgdphys_version": version,
+        "configuration": configuration,
+    }
+
+
+def is_cloud(dataset: xr.Dataset) -> bool:
+    """Return whether the Dataset holds particles: ``position(time, particle, coordinate)``."""
+    return "position" in dataset and dataset["position"].dims == (TIME, PARTICLE, COORDINATE)
+
+
+def is_density(dataset: xr.Dataset) -> bool:
+    """Return whether the Dataset holds a density on a grid: ``density(time, x, ...)``."""
+    return "density" in dataset and dataset["density"].ndim >= 2 and dataset["density"].dims[0] == TIME
+
+
+def validate_cloud(dataset: xr.Dataset) -> None:
+    """Raise ValueError unless the Dataset is a Cloud; the message says what is missing."""
+    if not is_cloud(dataset):
+        raise ValueError(f"a cloud needs position(time, particle, coordinate), this Dataset has {_outline(dataset)}")
+    if TIME not in dataset.coords:
+        raise ValueError("a cloud needs the coordinate 'time'")
+
+
+def validate_density(dataset: xr.Dataset) -> None:
+    """Raise ValueError unless the Dataset is a Density; the message says what is missing."""
+    if not is_density(dataset):
+        raise ValueError(f"a density needs density(time, x, ...), this Dataset has {_outline(dataset)}")
+    for axis in dataset["density"].dims:
+        if axis not in dataset.coords:
+            raise ValueError(f"a density needs the coordinate {axis!r} of cell centres")
+    if not bool(np.all(np.isfinite(dataset["density"].values))):
+        raise ValueError("the density holds NaN or infinity")
+
+
+def _outline(dataset: xr.Dataset) -> str:
+    return ", ".join(f"{name}({', '.join(map(str, array.dims))})" for name, array in dataset.items()) or "no variables"

@@ -1,0 +1,161 @@
+"""The settings of stochastic gradient descent and the temperature they amount to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["SGD", "Sampling"]
+
+Sampling = Literal["replacement", "without", "shuffle"]
+_SAMPLINGS = ("replacement", "without", "shuffle")
+
+
+@dataclass(frozen=True)
+class SGD:
+    r"""Settings of stochastic gradient descent, read as a thermal process.
+
+    One step is :math:`x \leftarrow x - \mathrm{lr}\, v`, with torch's heavy ball
+    :math:`v \leftarrow \mu v + g_\mathrm{batch} + \mathrm{wd}\, x`; one step takes the time ``lr``. The noise of the batch gradient has
+    covariance ``sampling_factor * C / batch_size`` with the population covariance C of the per-sample gradients, which
+    makes the density obey a Fokker-Planck equation of temperature ``lr / (2 batch_size)``.
+
+    Parameters
+    ----------
+    lr
+        Learning rate, in x^2/loss; positive.
+    batch_size
+        Samples in a minibatch; a positive integer.
+    momentum
+        Heavy-ball coefficient mu in [0, 1), torch's convention.
+    weight_decay
+        Coefficient wd of (wd/2)|x|^2, which belongs to the loss everywhere in this package; non-negative.
+    n_samples
+        Size of the data set; needed by sampling without replacement.
+    sampling
+        ``"replacement"``: independent draws, covariance C/B. ``"without"``: distinct samples within a step,
+        C/B (N-B)/(N-1). ``"shuffle"``: epochs of a shuffled order, noise anti-correlated between steps.
+
+    Raises
+    ------
+    ValueError
+        A value breaks its rule; the message names value and rule.
+
+    References
+    ----------
+    Chaudhari & Soatto 2018 (arXiv 1710.11029), section II; Kunin et al. 2021 (arXiv 2107.09133) for momentum.
+    """
+
+    lr: float
+    batch_size: int
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    n_samples: int | None = None
+    sampling: Sampling = "replacement"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise ValueError(f"lr must be positive and finite, got {self.lr}")
+        if int(self.batch_size) != self.batch_size or self.batch_size < 1:
+            raise ValueError(f"batch_size must be a positive integer, got {self.batch_size}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ValueError(f"weight_decay must be finite and not negative, got {self.weight_decay}")
+        if self.sampling not in _SAMPLINGS:
+            raise ValueError(f"sampling must be one of {', '.join(_SAMPLINGS)}, got {self.sampling!r}")
+        if self.n_samples is not None:
+            self._check_n_samples(self.n_samples)
+
+    def _check_n_samples(self, n_samples: int) -> None:
+        if int(n_samples) != n_samples or n_samples < 1:
+            raise ValueError(f"n_samples must be a positive integer, got {n_samples}")
+        if self.batch_size > n_samples:
+            raise ValueError(
+                f"batch_size must not exceed n_samples, got {self.batch_size} > {n_samples}; use batch_size={n_samples} at most"
+            )
+
+    @property
+    def temperature(self) -> float:
+        """Bare temperature T = lr / (2 batch_size), in x^2/loss (only T times a gradient covariance is an energy)."""
+        return self.lr / (2 * self.batch_size)
+
+    @property
+    def sampling_factor(self) -> float:
+        """Covariance of the batch gradient over C/batch_size: 1, or (N-B)/(N-1) without replacement.
+
+        Raises
+        ------
+        ValueError
+            The sampling is ``"shuffle"``, or ``"without"`` and ``n_samples`` is not known.
+        """
+        if self.sampling == "shuffle":
+            raise ValueError(
+                "sampling='shuffle' has no effective temperature, its noise is anti-correlated between steps; "
+                "use sampling='replacement' or 'without'"
+            )
+        if self.sampling == "replacement":
+            return 1.0
+        if self.n_samples is None:
+            raise ValueError("sampling='without' needs the size of the data set: give n_samples=")
+        if self.n_samples == 1:
+            return 0.0
+        return (self.n_samples - self.batch_size) / (self.n_samples - 1)
+
+    @property
+    def effective_temperature(self) -> float:
+        """Temperature with sampling and momentum: sampling_factor * lr / (2 batch_size (1 - momentum)), in x^2/loss.
+
+        Raises
+        ------
+        ValueError
+            The sampling is ``"shuffle"``, or ``"without"`` and ``n_samples`` is not known.
+        """
+        return self.sampling_factor * self.temperature / (1 - self.momentum)
+
+    @property
+    def effective_lr(self) -> float:
+        """Learning rate of the overdamped motion: lr / (1 - momentum)."""
+        return self.lr / (1 - self.momentum)
+
+    def equivalent(self, *, batch_size: int | None = None, lr: float | None = None) -> SGD:
+        """Return the settings of the same effective temperature at another batch size or learning rate.
+
+        The linear scaling rule lr/batch_size = constant holds only with replacement; without replacement the factor
+        (N-B)/(N-1) changes with the batch size and is accounted for.
+
+        Parameters
+        ----------
+        batch_size, lr
+            The new value of one of them; the other one follows.
+
+        Returns
+        -------
+        SGD
+            Settings with the same ``effective_temperature``.
+
+        Raises
+        ------
+        ValueError
+            None or both were given, the sampling has no temperature, or no whole batch size gives this temperature.
+        """
+        if (batch_size is None) == (lr is None):
+            raise ValueError("give exactly one of batch_size= and lr=")
+        if batch_size is not None:
+            other = replace(self, batch_size=batch_size)
+            if other.sampling_factor == 0:
+                raise ValueError(f"batch_size={batch_size} is the whole data set: without replacement its temperature is 0")
+            return replace(other, lr=self.lr * self.effective_temperature / other.effective_temperature)
+        assert lr is not None
+        return self._at_lr(lr)
+
+    def _at_lr(self, lr: float) -> SGD:
+        # temperature/lr as a function of B: factor(B)/(2B) = (N/B - 1)/(2(N-1)) without, 1/(2B) with replacement
+        ratio = self.sampling_factor / self.batch_size * self.lr / replace(self, lr=lr).lr
+        n = self.n_samples
+        exact = 1 / ratio if self.sampling == "replacement" or n is None else n / (1 + ratio * (n - 1))
+        nearest = max(round(exact), 1)
+        if abs(nearest - exact) > 1e-9 * exact:
+            raise ValueError(f"lr={lr} needs batch_size={exact:.6g} for the same temperature, which is not a whole number")
+        return replace(self, lr=lr, batch_size=nearest)

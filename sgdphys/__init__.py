@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sgdphys import analysis, fokker_planck, integrators, landscapes, network, noises, observers, plots, theory
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.network.problem import Network
-    from sgdphys.network.train import train
+    from sgdphys.network.training import train
     from sgdphys.sgd import SGD
     from sgdphys.simulation import simulate
     from sgdphys.store import open_store as open
@@ -26,7 +26,7 @@ _NAMES = {
     "Grid": ("sgdphys.fokker_planck.grid", "Grid"),
     "Network": ("sgdphys.network.problem", "Network"),
     "simulate": ("sgdphys.simulation", "simulate"),
-    "train": ("sgdphys.network.train", "train"),
+    "train": ("sgdphys.network.training", "train"),
     "sweep": ("sgdphys.sweeps", "sweep"),
     "open": ("sgdphys.store", "open_store"),
 }

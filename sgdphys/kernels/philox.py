@@ -1,0 +1,113 @@
+"""Counter-based random bits: Philox4x32-10 (Salmon et al. 2011, SC'11, section 4 and table 2).
+
+A draw is a pure function of (seed, sweep point; particle, step, stream, group). Nothing is stored between steps, so results do not
+depend on threads, blocks, chunks or resumption. The layout of counter and key below is a file format (``schema.RNG_VERSION``):
+
+====  =======================================================================
+word  content
+====  =======================================================================
+c0    particle, low 32 bits
+c1    step, low 32 bits (for kicks: number of the group of four steps)
+c2    stream (8 bits) and group (24 bits: coordinate or channel)
+c3    particle, high 16 bits, and step, high 16 bits
+k0    low 32 bits of the 64-bit hash of seed and sweep point
+k1    high 32 bits of the same hash
+====  =======================================================================
+
+The functions here are plain Python; :mod:`sgdphys.kernels.compile` turns them into machine code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+
+import numpy as np
+
+__all__ = ["PARTICLE_LIMIT", "GROUP_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "fill_words", "key_of"]
+
+STREAMS = {
+    "kick": 1,  # first normals of a step
+    "second_kick": 2,  # second normals of a step, for integrators that need them
+    "minibatch": 3,  # sample indices inside the compiled engine
+    "start": 4,  # starting positions
+    "bridge": 5,  # crossings between two steps
+    "network_indices": 6,  # sample indices of replicas of a network
+    "network_shuffle": 7,  # epoch orders of replicas of a network
+    "network_start": 8,  # starting weights of replicas of a network
+    "bootstrap": 9,  # resampling in analyses
+}
+PARTICLE_LIMIT = 2**48
+STEP_LIMIT = 2**48
+GROUP_LIMIT = 2**24
+
+MASK = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+MULTIPLIER_0 = np.uint64(0xD2511F53)
+MULTIPLIER_1 = np.uint64(0xCD9E8D57)
+WEYL_0 = np.uint64(0x9E3779B9)
+WEYL_1 = np.uint64(0xBB67AE85)
+LOW_16 = np.uint64(0xFFFF)
+SHIFT_16 = np.uint64(16)
+SHIFT_24 = np.uint64(24)
+
+
+def key_of(seed: int, *point: int) -> int:
+    """Return the 64-bit Philox key of a seed and the indices of a sweep point.
+
+    Equal arguments give equal noise; any difference gives noise that is independent for every practical purpose
+    (the first 8 bytes of BLAKE2b over the decimal text of the arguments).
+
+    Raises
+    ------
+    ValueError
+        The seed is negative.
+    """
+    numbers = [operator.index(number) for number in (seed, *point)]
+    if numbers[0] < 0:
+        raise ValueError(f"seed must not be negative, got {seed}")
+    text = "sgdphys-1:" + ",".join(map(str, numbers))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def check_counters(*, particles: int, steps: int, groups: int) -> None:
+    """Refuse a run that would use a counter twice.
+
+    Raises
+    ------
+    ValueError
+        More particles, steps or channels than the counter layout can number.
+    """
+    for name, value, limit in (("particles", particles, PARTICLE_LIMIT), ("steps", steps, STEP_LIMIT), ("channels", groups, GROUP_LIMIT)):
+        if value > limit:
+            raise ValueError(f"the random counters number at most {limit} {name}, got {value}: the noise would repeat")
+
+
+def fill_words(key, particle, step, stream, group, out):  # type: ignore[no-untyped-def]
+    """Write the four words of each particle ``particle + lane`` to ``out``, shape (4, lane), uint32."""
+    key_0 = key & MASK
+    key_1 = key >> HALF
+    step_low = step & MASK
+    step_high = (step >> HALF) & LOW_16
+    stream_group = (stream << SHIFT_24) | group
+    for lane in range(out.shape[1]):
+        number = particle + np.uint64(lane)
+        c0 = number & MASK
+        c1 = step_low
+        c2 = stream_group
+        c3 = (((number >> HALF) & LOW_16) << SHIFT_16) | step_high
+        k0 = key_0
+        k1 = key_1
+        for _ in range(10):
+            product_0 = MULTIPLIER_0 * c0
+            product_1 = MULTIPLIER_1 * c2
+            c0 = (product_1 >> HALF) ^ c1 ^ k0
+            c2 = (product_0 >> HALF) ^ c3 ^ k1
+            c1 = product_1 & MASK
+            c3 = product_0 & MASK
+            k0 = (k0 + WEYL_0) & MASK
+            k1 = (k1 + WEYL_1) & MASK
+        out[0, lane] = c0
+        out[1, lane] = c1
+        out[2, lane] = c2
+        out[3, lane] = c3

@@ -1,0 +1,79 @@
+"""From plain Python functions to the text of a self-contained module that numba can compile and cache.
+
+The text holds the function, every function of ours that it names, in the order of dependence, and the module-level numbers they use as
+literals. A change anywhere in that chain changes the text, hence its hash, hence the cached file: a stale kernel cannot be loaded.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["FAST_MATH", "fast_math_flags", "helpers_text", "source_text"]
+
+FAST_MATH = ("afn", "arcp", "contract", "nsz", "reassoc")  # without nnan and ninf: divergence must stay visible
+POINTERS = ("field_at", "kick_at", "observer_at")  # imported by every generated module
+
+Function = Callable[..., Any]
+
+
+def fast_math_flags(function: Function) -> tuple[str, ...]:
+    """Return the flags of a function: those of its module's ``FAST_MATH``, or the common ones."""
+    return tuple(sorted(function.__globals__.get("FAST_MATH", FAST_MATH)))
+
+
+def source_text(function: Function, bindings: Mapping[str, Function] | None = None) -> str:
+    """Return the text of ``function``, undecorated and last, behind everything of ours that it names.
+
+    Parameters
+    ----------
+    function
+        A plain Python function; names it uses must be functions of ours, numbers or NumPy.
+    bindings
+        Functions that stand in for global names, e.g. the step of an integrator in the common loop.
+
+    Returns
+    -------
+    str
+        Body of a module; helpers carry the decorator ``@helper`` with their flags.
+    """
+    texts: dict[str, str] = {}
+    _add(function, dict(bindings or {}), texts)
+    texts[function.__name__] = textwrap.dedent(inspect.getsource(function))
+    return _joined(texts)
+
+
+def helpers_text(functions: Iterable[Function]) -> str:
+    """Return the text of the functions as helpers, behind everything of ours that they name."""
+    texts: dict[str, str] = {}
+    for function in functions:
+        _add(function, {}, texts)
+    return _joined(texts)
+
+
+def _joined(texts: dict[str, str]) -> str:
+    return "\n\n".join(text.rstrip() for text in texts.values()) + "\n"
+
+
+def _add(function: Function, bindings: dict[str, Function], texts: dict[str, str]) -> None:
+    namespace = function.__globals__ | bindings
+    for name in function.__code__.co_names:
+        if name in namespace and name not in texts and name not in POINTERS:
+            _add_name(name, namespace[name], bindings, texts)
+    flags = ", ".join(map(repr, fast_math_flags(function)))
+    texts[function.__name__] = f"@helper({flags})\n{textwrap.dedent(inspect.getsource(function))}"
+
+
+def _add_name(name: str, value: Any, bindings: dict[str, Function], texts: dict[str, str]) -> None:
+    if inspect.isfunction(value):
+        _add(value, bindings, texts)
+        if value.__name__ != name:
+            texts[name] = f"{name} = {value.__name__}"
+    elif isinstance(value, np.generic):
+        texts[name] = f"{name} = np.{type(value).__name__}({value.item()!r})"
+    elif isinstance(value, (bool, int, float)):
+        texts[name] = f"{name} = {value!r}" if np.isfinite(value) else f"{name} = np.{value!r}"

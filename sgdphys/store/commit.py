@@ -1,0 +1,95 @@
+"""The commit marker: which frames of which points count, replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sgdphys.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["COMMIT_FILE", "Commit", "read_commit", "write_commit"]
+
+COMMIT_FILE = "commit.json"
+
+
+@dataclass
+class Commit:
+    """What of a store counts.
+
+    Parameters
+    ----------
+    frames
+        Committed frames of each point, shape of the points; a zero-dimensional array for a single run.
+    finished
+        Whether a point ran to its end and its arrays without time were written, same shape.
+    slot
+        Which of the two checkpoint slots is valid; None when there is no checkpoint.
+    state_point
+        The point that the checkpoint belongs to.
+    """
+
+    frames: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    slot: int | None = None
+    state_point: tuple[int, ...] = ()
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> Commit:
+        """Return the marker of a store that nothing was written to."""
+        return cls(np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every point ran to its end."""
+        return bool(self.finished.all())
+
+
+def write_commit(store: Path, commit: Commit) -> None:
+    """Replace the marker atomically: a temporary file, flushed to the disk, then one rename."""
+    content = {
+        "shape": list(commit.frames.shape),
+        "frames": commit.frames.ravel().tolist(),
+        "finished": commit.finished.ravel().astype(int).tolist(),
+        "slot": commit.slot,
+        "state_point": list(commit.state_point),
+    }
+    temporary = store / f"{COMMIT_FILE}.{os.getpid()}.partial"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, store / COMMIT_FILE)
+
+
+def read_commit(store: Path) -> Commit:
+    """Return the marker of the store.
+
+    Returns
+    -------
+    Commit
+        As it was last written.
+
+    Raises
+    ------
+    StoreError
+        The marker is missing or cannot be read; sgdphys never leaves a store so.
+    """
+    try:
+        content: dict[str, Any] = json.loads((store / COMMIT_FILE).read_text(encoding="utf-8"))
+        shape = tuple(content["shape"])
+        frames = np.array(content["frames"], np.int64).reshape(shape)
+        finished = np.array(content["finished"], np.bool_).reshape(shape)
+        return Commit(frames, finished, content["slot"], tuple(content["state_point"]))
+    except FileNotFoundError as error:
+        raise StoreError(f"{store} has lost {COMMIT_FILE}, so nothing in it counts; write it again") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{store}: {COMMIT_FILE} cannot be read ({error}); write the store again") from error

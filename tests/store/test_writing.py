@@ -58,9 +58,14 @@ def test_appended_memory_may_be_reused(new_run, frames):
 
 def test_ctrl_c_commits_what_was_appended(new_run, frames):
     writer = new_run()
-    with pytest.raises(KeyboardInterrupt), writer:
-        writer.append(frames(0, 3))
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with writer:
+            writer.append(frames(0, 3))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert sp.open(writer.path).sizes["time"] == 3
 
 

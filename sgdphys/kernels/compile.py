@@ -23,6 +23,8 @@ from typing import Any
 
 __all__ = ["cache_directory", "compile_function", "fingerprint", "jit_address", "load_module"]
 
+# _nrt=False: no reference counts, whose locked instructions would cost more than the step; kernels therefore do not allocate
+_OPTIONS = "error_model='numpy', nogil=True, cache=True, _nrt=False"
 _HEADER = """\
 # Written by sgdphys; safe to delete.
 import numpy as np
@@ -31,7 +33,11 @@ from sgdphys.kernels.pointers import FIELD, KICK, OBSERVER, field_at, kick_at, o
 
 
 def helper(*flags):
-    return njit(fastmath=set(flags), error_model="numpy", nogil=True, forceinline=True)
+    return njit(fastmath=set(flags), error_model="numpy", nogil=True, _nrt=False, forceinline=True)
+
+
+def compiled(signatures, fastmath, **options):
+    return njit(signatures, fastmath=set(fastmath), **options)
 
 
 """
@@ -153,12 +159,13 @@ def compile_function(name: str, signature: str, flags: tuple[str, ...], key: str
         The compiled function.
     """
 
+    options = f"fastmath={sorted(flags)!r}, {_OPTIONS}"
+
     def decorated() -> str:
         head, definition, tail = write().rpartition(f"def {name}(")
-        options = f"fastmath={set(flags)!r}, error_model='numpy', nogil=True, cache=True"
-        return f"{head}@njit([{signature}], {options})\n{definition}{tail}"
+        return f"{head}@compiled([{signature}], {options})\n{definition}{tail}"
 
-    return getattr(load_module(f"{name}|{signature}|{sorted(flags)}|{key}", decorated), name)
+    return getattr(load_module(f"{name}|{signature}|{options}|{_HEADER}|{key}", decorated), name)
 
 
 def jit_address(dispatcher: Any) -> int:

@@ -31,16 +31,16 @@ def add_field(program, x, factor, out):  # type: ignore[no-untyped-def]
         term(x, parameters[offsets[k] : offsets[k + 1]], factor * factors[k], out)
 
 
-def evaluate_points(program, points, out):  # type: ignore[no-untyped-def]
-    """Write the field at ``points`` (particle, coordinate) to ``out`` (particle, row), in blocks."""
-    x = np.zeros((points.shape[1], WIDTH))
-    block = np.zeros((out.shape[1], WIDTH))
+def evaluate_points(program, points, x, block, out):  # type: ignore[no-untyped-def]
+    """Write the field at ``points`` (particle, coordinate) to ``out`` (particle, row), in blocks; ``x`` and ``block`` are scratch."""
     for first in range(0, points.shape[0], WIDTH):
         lanes = min(WIDTH, points.shape[0] - first)
         for coordinate in range(x.shape[0]):
             for lane in range(WIDTH):
                 x[coordinate, lane] = points[first + min(lane, lanes - 1), coordinate]
-        block[:, :] = 0.0
+        for row in range(block.shape[0]):
+            for lane in range(WIDTH):
+                block[row, lane] = 0.0
         add_field(program, x, 1.0, block)
         for lane in range(lanes):
             for row in range(out.shape[1]):
@@ -50,7 +50,7 @@ def evaluate_points(program, points, out):  # type: ignore[no-untyped-def]
 @functools.cache
 def _compiled() -> Any:
     text = source_text(evaluate_points)
-    signature = f"'void({PROGRAM}, float64[:, ::1], float64[:, ::1])'"
+    signature = f"'void({PROGRAM}, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])'"
     return compile_function("evaluate_points", signature, FAST_MATH, text, lambda: text)
 
 
@@ -74,5 +74,5 @@ def evaluate(terms: Iterable[Term], x: Array, rows: int) -> Array:
     points = np.ascontiguousarray(x, dtype=np.float64)
     out = np.empty((len(points), rows))
     if len(points):
-        _compiled()(tuple(pack(terms)), points, out)
+        _compiled()(tuple(pack(terms)), points, np.zeros((points.shape[1], WIDTH)), np.zeros((rows, WIDTH)), out)
     return out

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 __all__ = ["accumulate_product"]
-
-ZERO = np.float64(0.0)
 
 
 def accumulate_product(matrix, x, factor, out):  # type: ignore[no-untyped-def]

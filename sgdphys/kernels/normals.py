@@ -35,8 +35,8 @@ BIT_0 = np.int32(1)
 BIT_1 = np.int32(2)
 
 
-def normals_from_words(words, out):  # type: ignore[no-untyped-def]
-    """Turn ``words`` (4, lane) uint32 into ``out`` (4, lane) float32 standard normals; row k serves step 4 q + k."""
+def normals_from_words(words, channel, out):  # type: ignore[no-untyped-def]
+    """Turn ``words`` (4, lane) uint32 into standard normals ``out[:, channel]`` (4, lane) float32; row k serves step 4 q + k."""
     for pair in range(2):
         for lane in range(words.shape[1]):
             uniform = np.float32(words[2 * pair, lane]) + ONE
@@ -61,12 +61,12 @@ def normals_from_words(words, out):  # type: ignore[no-untyped-def]
             second = cosine if swap else sine
             first = -first if (np.int32(quadrant + BIT_0) & BIT_1) != 0 else first
             second = -second if (quadrant & BIT_1) != 0 else second
-            out[2 * pair, lane] = radius * first
-            out[2 * pair + 1, lane] = radius * second
+            out[2 * pair, channel, lane] = radius * first
+            out[2 * pair + 1, channel, lane] = radius * second
 
 
 def fill_normals(key, particle, quad, stream, channels, words, out):  # type: ignore[no-untyped-def]
     """Write the normals of four consecutive steps to ``out`` (4, channel, lane) float32; ``words`` (4, lane) is scratch."""
     for channel in range(channels):
         fill_words(key, particle, quad, stream, np.uint64(channel), words)
-        normals_from_words(words, out[:, channel, :])
+        normals_from_words(words, channel, out)

@@ -1,0 +1,88 @@
+"""The time loop over blocks of particles, compiled once for each integrator step.
+
+A block is advanced over a whole stretch of frames while it lies in the cache; normals, gradient, kick and observers are called through
+function pointers, once per block and step (normals once per four steps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sgdphys.kernels.blocks import PROGRAM
+from sgdphys.kernels.compile import compile_function
+from sgdphys.kernels.normals import fill_normals
+from sgdphys.kernels.source import FAST_MATH, source_text
+
+if TYPE_CHECKING:
+    from sgdphys.kernels.pointers import observer_at
+    from sgdphys.kernels.steps import euler_maruyama_step as step_of
+
+__all__ = ["compiled_loop"]
+
+KICK_STREAM = np.uint64(1)
+SIGNATURE = (
+    f"'void(float64[:, :, ::1], int64, uint64, int64, int64, uint64, int64, int64[::1], int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, "
+    "float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
+)
+
+
+def advance(blocks, dim, particle, particles, channels, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
+
+    ``particle`` numbers the first lane, ``particles`` is how many lanes are in use; at ``frames[k]`` the state goes to ``out[rows[k]]``
+    (frame, particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each observer: every step or not, blocks per memory
+    unit, rows and columns of a unit, its offset in ``memory``, offset and length of its parameters. ``table[observer, k]`` is the row of
+    the observer's own time table at frame k, or negative.
+    """
+    width = blocks.shape[2]
+    for block in range(blocks.shape[0]):
+        first = particle + np.uint64(block * width)
+        lanes = min(width, particles - block * width)
+        copy_rows(blocks[block], before)
+        now = step
+        quad = np.int64(-1)
+        for frame in range(len(frames)):
+            while now < frames[frame]:
+                if now >> 2 != quad:
+                    quad = now >> 2
+                    fill_normals(key, first, np.uint64(quad), KICK_STREAM, channels, words, normals)
+                step_of(before, after, dim, gradient, kick, normals[now & 3], settings)
+                now += 1
+                before, after = after, before
+                for k in range(len(observers)):
+                    if layout[k, 0] != 0:
+                        observe(observers, layout, k, after, before, lanes, first, block, now, -1, key, parameters, memory)
+            if rows[frame] >= 0:
+                for lane in range(lanes):
+                    for row in range(out.shape[2]):
+                        out[rows[frame], block * width + lane, row] = before[row, lane]
+            for k in range(len(observers)):
+                if table[k, frame] >= 0:
+                    observe(observers, layout, k, after, before, lanes, first, block, now, table[k, frame], key, parameters, memory)
+        copy_rows(before, blocks[block])
+
+
+def copy_rows(source, target):  # type: ignore[no-untyped-def]
+    """Copy a block (row, lane)."""
+    for row in range(source.shape[0]):
+        for lane in range(source.shape[1]):
+            target[row, lane] = source[row, lane]
+
+
+def observe(observers, layout, k, before, after, lanes, particle, block, step, row, key, parameters, memory):  # type: ignore[no-untyped-def]
+    """Call observer ``k`` on its unit of ``memory``."""
+    _every, blocks_per_unit, unit_rows, unit_columns, offset, first, length = layout[k]
+    size = unit_rows * unit_columns
+    start = offset + (block // blocks_per_unit) * size
+    unit = memory[start : start + size].reshape((unit_rows, unit_columns))
+    call = observer_at(observers[k])
+    call(before, after, lanes, particle, step, row, key, parameters[first : first + length], unit)
+
+
+def compiled_loop(step: Callable[..., None]) -> Any:
+    """Return the loop compiled with one of the functions of :mod:`sgdphys.kernels.steps`, or with a user's step of the same signature."""
+    text = source_text(advance, {"step_of": step})
+    return compile_function("advance", SIGNATURE, FAST_MATH, text, lambda: text)

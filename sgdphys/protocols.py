@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
 
-__all__ = ["BlockKernel", "Curved", "Landscape", "Noise", "Term"]
+__all__ = ["BlockKernel", "Curved", "Integrator", "Landscape", "Noise", "Term"]
 
 
 class BlockKernel(Protocol):
@@ -110,4 +112,22 @@ class Noise(Protocol):
 
     def configuration(self) -> dict[str, Any]:
         """Return what a store needs to name this noise (small values only)."""
+        ...
+
+
+@runtime_checkable
+class Integrator(Protocol):
+    """A time stepper: what it solves and how accurately, and its step on a block."""
+
+    @property
+    def step(self) -> Callable[..., None]:
+        """Plain function ``step(before, after, dim, gradient, kick, normals, settings)``; see ``sgdphys.kernels.steps``."""
+        ...
+
+    def rows(self, dim: int) -> int:
+        """Return the rows of the state of ``dim`` coordinates; positions come first, velocities after them."""
+        ...
+
+    def settings(self, dt: float, temperature: float, sgd: Any) -> Array:
+        """Return the numbers that the step reads; raise ValueError for settings the method does not know."""
         ...

@@ -1,0 +1,93 @@
+"""Regular grids of cells with reflecting walls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sgdphys.protocols import Array
+
+__all__ = ["Grid"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A box cut into equal cells; every value on it belongs to the centre of a cell.
+
+    Axis i has the centres ``low + (k + 1/2) spacing`` for k = 0 ... cells - 1 and walls at ``low`` and ``high``.
+
+    Parameters
+    ----------
+    axes
+        One ``(low, high, cells)`` for each coordinate: the two walls, in x, and the number of cells between them.
+
+    Raises
+    ------
+    ValueError
+        There is no axis, a wall is not finite, the walls are not in order, or there are fewer than two cells.
+    """
+
+    axes: Sequence[tuple[float, float, int]]
+
+    def __post_init__(self) -> None:
+        axes = tuple(_checked_axis(number, axis) for number, axis in enumerate(self.axes))
+        if not axes:
+            raise ValueError("a grid needs at least one axis (low, high, cells), got none")
+        object.__setattr__(self, "axes", axes)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return len(self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of cells along each axis."""
+        return tuple(cells for _, _, cells in self.axes)
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return math.prod(self.shape)
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Width of a cell along each axis, in x."""
+        return tuple((high - low) / cells for low, high, cells in self.axes)
+
+    @property
+    def cell_volume(self) -> float:
+        """Volume of a cell, in x^dim."""
+        return math.prod(self.spacing)
+
+    @property
+    def centres(self) -> list[Array]:
+        """Cell centres along each axis, in x."""
+        cells = [np.arange(count, dtype=np.float64) + 0.5 for count in self.shape]
+        return [axis[0] + cell * width for axis, cell, width in zip(self.axes, cells, self.spacing, strict=True)]
+
+    @property
+    def edges(self) -> list[Array]:
+        """Cell faces along each axis, walls included, in x."""
+        return [np.linspace(low, high, cells + 1) for low, high, cells in self.axes]
+
+    def points(self) -> Array:
+        """Return all cell centres, shape (cell, coordinate), in x; the last coordinate runs fastest."""
+        return np.stack([axis.ravel() for axis in np.meshgrid(*self.centres, indexing="ij")], axis=1)
+
+
+def _checked_axis(number: int, axis: tuple[float, float, int]) -> tuple[float, float, int]:
+    if np.ndim(axis) != 1 or len(axis) != 3:
+        raise ValueError(f"axis {number} of a grid must be (low, high, cells), got {axis!r}")
+    low, high, cells = axis
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"axis {number} of a grid needs finite walls low < high, got low={low}, high={high}")
+    if not math.isfinite(cells) or int(cells) != cells or cells < 2:
+        raise ValueError(f"axis {number} of a grid needs a whole number of cells, 2 or more, got {cells}")
+    return float(low), float(high), int(cells)

@@ -1,0 +1,203 @@
+"""Source text of block kernels from SymPy expressions; see :mod:`sgdphys.kernels.blocks` for what a block kernel is.
+
+Common subexpressions become locals, integer powers repeated squares, and what depends on parameters only moves in front
+of the lane loop. Imported only while kernel source is written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+
+from sgdphys.errors import FormulaError
+from sgdphys.formula import symbolic
+from sgdphys.formula.tree import COMPARISONS, Apply, Node
+from sgdphys.kernels.evaluation import WIDTH
+
+__all__ = ["Writer", "write_field", "write_region"]
+
+Expression = Any
+MAX_ROWS = 8  # LLVM vectorises more rows, which it must prove apart, only when their length is a constant
+_CALLS = {name: name for name in ("cos", "cosh", "exp", "log", "sin", "sinh", "tan", "tanh")} | {"Absolute": "abs"}
+
+
+class Writer:
+    """Collects assignments: ``before`` the lane loop what parameters alone decide, ``inside`` it the rest."""
+
+    def __init__(self) -> None:
+        self.before: list[str] = []
+        self.inside: list[str] = []
+        self.coordinates: set[int] = set()
+        self._names: dict[Any, str] = {}
+        self._fixed: set[Expression] = set()
+
+    def define(self, symbol: Expression, value: Expression) -> None:
+        """Let ``symbol`` stand for ``value`` in later expressions."""
+        self._names[symbol] = self.atom(value)
+        if self._is_fixed(value):
+            self._fixed.add(symbol)
+
+    def atom(self, expression: Expression) -> str:
+        """Return a literal or the name of a local that holds the value; writes the assignments it needs."""
+        if expression not in self._names:
+            if expression.is_Symbol:
+                self._names[expression] = self._leaf(expression)
+            elif not expression.free_symbols:
+                self._names[expression] = _literal(expression)
+            else:
+                self._names[expression] = self._assigned(self._text(expression), self._is_fixed(expression))
+        return self._names[expression]
+
+    def _is_fixed(self, expression: Expression) -> bool:
+        return bool(expression.free_symbols <= self._fixed)
+
+    def _leaf(self, symbol: Expression) -> str:
+        name = str(symbol.name)
+        if name.startswith("c"):
+            self.coordinates.add(int(name[1:]))
+        else:
+            self._fixed.add(symbol)
+            self.before.append(f"{name} = parameters[{name[1:]}]")
+        return name
+
+    def _assigned(self, text: str, fixed: bool) -> str:
+        name = f"{'h' if fixed else 't'}{len(self.before) + len(self.inside)}"
+        (self.before if fixed else self.inside).append(f"{name} = {text}")
+        return name
+
+    def _text(self, expression: Expression) -> str:
+        kind = type(expression).__name__
+        match kind:
+            case "Add":
+                return " + ".join([self.atom(term) for term in expression.args])
+            case "Mul":
+                return self._product(expression)
+            case "Pow":
+                return self._power(*expression.args)
+            case "Power":
+                return self._general_power(*expression.args)
+            case "Sign":
+                argument = self.atom(expression.args[0])
+                return f"1.0 if {argument} > 0.0 else (-1.0 if {argument} < 0.0 else 0.0)"
+        if kind not in _CALLS:
+            raise FormulaError(f"the formula is not real-valued everywhere: its derivatives hold {kind}")
+        return f"{_CALLS[kind]}({self.atom(expression.args[0])})"
+
+    def _product(self, expression: Expression) -> str:
+        above: list[str] = []
+        below: list[str] = []
+        for factor in expression.args:
+            inverse = factor.is_Pow and factor.exp.is_Number and factor.exp.is_negative and factor.base.free_symbols
+            (below if inverse else above).append(self.atom(1 / factor if inverse else factor))
+        numerator = " * ".join(above) or "1.0"
+        return f"{numerator} / ({' * '.join(below)})" if below else numerator
+
+    def _power(self, base: Expression, exponent: Expression) -> str:
+        if exponent.is_Number and exponent < 0:
+            return f"1.0 / {self.atom(base ** (-exponent))}"
+        twice = 2 * exponent
+        if not twice.is_Integer:
+            return f"exp({self.atom(exponent)} * {self.atom(sympy.log(base))})"
+        if not exponent.is_Integer:
+            root = f"np.sqrt({self.atom(base)})"
+            return root if twice == 1 else f"{self.atom(sympy.sqrt(base))} * {self.atom(base ** (twice // 2))}"
+        half = self.atom(base ** (exponent // 2))
+        return f"{half} * {half}" if exponent % 2 == 0 else f"{half} * {half} * {self.atom(base)}"
+
+    def _general_power(self, base: Expression, exponent: Expression) -> str:
+        b, e = self.atom(base), self.atom(exponent)
+        magnitude = f"exp({e} * {self.atom(sympy.log(symbolic.Absolute(base)))})"
+        if not self._is_fixed(exponent):
+            return f"{magnitude} if {b} >= 0.0 else np.nan"
+        sign = self._assigned(f"1.0 if {e} % 2.0 == 0.0 else (-1.0 if {e} % 2.0 == 1.0 else np.nan)", True)
+        at_zero = self._assigned(f"1.0 if {e} == 0.0 else (0.0 if {e} > 0.0 else np.inf)", True)
+        value = self._assigned(magnitude, self._is_fixed(base))
+        return f"{at_zero} if {b} == 0.0 else ({sign} * {value} if {b} < 0.0 else {value})"
+
+
+def _literal(expression: Expression) -> str:
+    try:
+        value = float(sympy.N(expression, 20))
+    except TypeError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise FormulaError(f"a constant of the formula's derivatives is no finite real number: {str(expression)[:60]}")
+    return repr(value) if value >= 0 else f"({value!r})"
+
+
+def write_field(name: str, tree: Node, dim: int) -> str:
+    """Write the kernel of a formula.
+
+    Parameters
+    ----------
+    name
+        ``"potential"``, ``"gradient"`` or ``"hessian"``: which field, and the name of the function.
+    tree
+        The formula.
+    dim
+        Number of coordinates.
+
+    Returns
+    -------
+    str
+        Source of ``def name(x, parameters, factor, out)``.
+    """
+    derivatives = {"gradient": symbolic.gradient, "hessian": symbolic.hessian}
+    expressions = derivatives[name](tree, dim) if name in derivatives else [symbolic.to_sympy(tree)]
+    shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("s"), order="canonical")
+    writer = Writer()
+    for symbol, value in shared:
+        writer.define(symbol, value)
+    return _assembled(name, writer, {row: writer.atom(value) for row, value in enumerate(reduced) if value != 0})
+
+
+def write_region(name: str, tree: Node) -> str:
+    """Write the kernel of a region: 1 inside, 0 outside, in one row.
+
+    Parameters
+    ----------
+    name
+        Name of the function.
+    tree
+        The region.
+
+    Returns
+    -------
+    str
+        Source of ``def name(x, parameters, factor, out)``.
+    """
+    writer = Writer()
+    condition = _condition(tree, writer)
+    return _assembled(name, writer, {0: f"(1.0 if {condition} else 0.0)"})
+
+
+def _condition(node: Node, writer: Writer) -> str:
+    assert isinstance(node, Apply)
+    if node.operator in COMPARISONS:
+        left, right = (writer.atom(symbolic.to_sympy(side)) for side in node.arguments)
+        return f"({left} {node.operator} {right})"
+    joint = " & " if node.operator == "and" else " | "
+    return f"({joint.join(_condition(part, writer) for part in node.arguments)})"
+
+
+def _assembled(name: str, writer: Writer, rows: dict[int, str]) -> str:
+    lines = [f"def {name}(x, parameters, factor, out):", *_indented(writer.before, 1)]
+    if len(rows) + len(writer.coordinates) > MAX_ROWS:
+        lines.append(f"    if x.shape[1] == {WIDTH} and out.shape[1] == {WIDTH}:")
+        lines += [*_loop(writer, rows, str(WIDTH), 2), "        return"]
+    return "\n".join([*lines, *_loop(writer, rows, "x.shape[1]", 1), ""])
+
+
+def _loop(writer: Writer, rows: dict[int, str], lanes: str, level: int) -> list[str]:
+    coordinates = sorted(writer.coordinates)
+    views = [f"x{i} = x[{i}]" for i in coordinates] + [f"row{i} = out[{i}]" for i in rows]
+    body = [f"c{i} = x{i}[lane]" for i in coordinates] + writer.inside
+    body += [f"row{i}[lane] += factor * {value}" for i, value in rows.items()] or ["pass"]
+    return [*_indented(views, level), *_indented([f"for lane in range({lanes}):"], level), *_indented(body, level + 1)]
+
+
+def _indented(lines: Sequence[str], level: int) -> list[str]:
+    return ["    " * level + line for line in lines]

@@ -1,3 +1,8 @@
 """Functions from a Dataset to a Dataset; they do not ask whether it came from particles, a grid or a real network."""
 
-__all__: list[str] = []
+from sgdphys.analysis.entropies import entropy
+from sgdphys.analysis.free_energies import free_energy, relative_entropy
+from sgdphys.analysis.histograms import histogram
+from sgdphys.analysis.potentials import potential
+
+__all__ = ["entropy", "free_energy", "histogram", "potential", "relative_entropy"]

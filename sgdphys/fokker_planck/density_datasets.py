@@ -24,8 +24,7 @@ __all__ = ["axis_names", "configuration_text", "density_dataset"]
 
 def axis_names(landscape: Landscape, grid: Grid) -> list[str]:
     """Return the names of the grid's axes: the landscape's ``coordinate_names``, else x, y, z."""
-    names = getattr(landscape, "coordinate_names", None)
-    return list(names) if names is not None else schema.coordinate_names(grid.dim)
+    return list(getattr(landscape, "coordinate_names", schema.coordinate_names(grid.dim)))
 
 
 def configuration_text(
@@ -38,10 +37,11 @@ def configuration_text(
     **more: Any,
 ) -> str:
     """Return what repeats a run, as JSON text."""
+    describe = getattr(landscape, "configuration", lambda: {"landscape": type(landscape).__qualname__})
     content = {
         "verb": verb,
-        "landscape": repr(landscape),
-        "noise": None if noise is None else repr(noise),
+        "landscape": describe(),
+        "noise": None if noise is None else noise.configuration(),
         "temperature": temperature,
         "sgd": None if sgd is None else asdict(sgd),
         "grid": [list(axis) for axis in grid.axes],

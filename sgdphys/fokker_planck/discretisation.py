@@ -10,11 +10,13 @@ import numpy as np
 from sgdphys.fokker_planck.operator import Operator, assemble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array, Landscape, Noise
     from sgdphys.sgd import SGD
 
-__all__ = ["discretise"]
+__all__ = ["discretise", "energy_function"]
 
 
 def discretise(
@@ -59,7 +61,7 @@ def discretise(
         raise ValueError(f"the grid has {grid.dim} axes, the landscape {landscape.dim} coordinates; they must agree")
     effective_temperature = _temperature(temperature, sgd, noise)
     points = grid.points()
-    potential = _potential(landscape, points, 0.0 if sgd is None else sgd.weight_decay)
+    potential = _finite(energy_function(landscape, sgd)(points), points)
     energies = tuple(effective_temperature * entry for entry in _diagonal(noise, points))
     return assemble(grid, potential, energies, 1.0 if sgd is None else sgd.effective_lr / sgd.lr)
 
@@ -75,8 +77,33 @@ def _temperature(temperature: float | None, sgd: SGD | None, noise: Noise | None
     return float(value)
 
 
-def _potential(landscape: Landscape, points: Array, weight_decay: float) -> Array:
-    potential = np.asarray(landscape.potential(points), dtype=np.float64) + weight_decay / 2 * (points**2).sum(axis=1)
+def energy_function(landscape: Landscape, sgd: SGD | None) -> Callable[[Array], Array]:
+    """Return the potential energy with the weight decay of some settings.
+
+    Parameters
+    ----------
+    landscape
+        Anything with ``potential(x)``.
+    sgd
+        Settings whose weight decay is added; None for none.
+
+    Returns
+    -------
+    Callable
+        f(x) + (wd/2)|x|^2 of points (cell, coordinate), in loss.
+
+    Raises
+    ------
+    ValueError
+        The landscape holds the weight decay already.
+    """
+    decay = 0.0 if sgd is None else sgd.weight_decay
+    if decay and getattr(landscape, "origin", None) is not None:
+        raise ValueError("a network's twin holds the weight decay already: give an SGD with weight_decay=0")
+    return lambda points: np.asarray(landscape.potential(points)) + decay / 2 * (points**2).sum(axis=1)
+
+
+def _finite(potential: Array, points: Array) -> Array:
     if potential.shape != points.shape[:1]:
         raise ValueError(f"potential(x) must have shape ({len(points)},) on this grid, got {potential.shape}")
     broken = np.flatnonzero(~np.isfinite(potential))

@@ -41,6 +41,8 @@ class Operator:
         f at the cell centres, shape (cell,), in loss.
     energies
         T D_ii of each axis, in loss.
+    mobility
+        Factor on all rates: 1, or 1/(1 - momentum) in the time of SGD.
     left, right
         Cells on both sides of every face, shape (face,).
     forward, backward
@@ -50,6 +52,7 @@ class Operator:
     grid: Grid
     potential: Array
     energies: tuple[float, ...]
+    mobility: float
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     forward: Array
@@ -84,7 +87,7 @@ class Operator:
         return np.asarray(weights / (weights.sum() * self.grid.cell_volume))
 
 
-def assemble(grid: Grid, potential: Array, energies: Sequence[float], rate: float = 1.0) -> Operator:
+def assemble(grid: Grid, potential: Array, energies: Sequence[float], mobility: float = 1.0) -> Operator:
     r"""Build the operator by exponential fitting along every axis.
 
     Between neighbours a and b at distance h, with :math:`\delta = (f_b - f_a)/(T D_{ii})` and the Bernoulli function
@@ -100,8 +103,8 @@ def assemble(grid: Grid, potential: Array, energies: Sequence[float], rate: floa
         f at the cell centres, shape (cell,), in loss.
     energies
         T D_ii of each axis, in loss; positive.
-    rate
-        Factor on all rates: the mobility, 1 without momentum.
+    mobility
+        Factor on all rates, 1 without momentum.
 
     Returns
     -------
@@ -124,10 +127,10 @@ def assemble(grid: Grid, potential: Array, energies: Sequence[float], rate: floa
         delta = (potential[b] - potential[a]) / energy
         left.append(a)
         right.append(b)
-        forward.append(rate * energy / spacing**2 * bernoulli(delta))
-        backward.append(rate * energy / spacing**2 * bernoulli(-delta))
+        forward.append(mobility * energy / spacing**2 * bernoulli(delta))
+        backward.append(mobility * energy / spacing**2 * bernoulli(-delta))
     return Operator(
-        grid, potential, tuple(energies),
+        grid, potential, tuple(energies), mobility,
         np.concatenate(left), np.concatenate(right), np.concatenate(forward), np.concatenate(backward),
     )  # fmt: skip
 

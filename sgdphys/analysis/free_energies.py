@@ -1,0 +1,185 @@
+"""Free energy and relative entropy of clouds and densities."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from scipy.interpolate import RegularGridInterpolator
+from scipy.special import logsumexp
+
+from sgdphys import schema
+from sgdphys.analysis.entropies import Method, chosen_method, cloud_estimator, density_entropies
+from sgdphys.analysis.frames import axis_labels, cell_centres, cell_volume, finite_points, frame_count, series
+from sgdphys.analysis.potentials import check_temperature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sgdphys.analysis.entropy_estimators import EntropyEstimate
+    from sgdphys.fokker_planck.grid import Grid
+    from sgdphys.protocols import Array, Landscape
+
+    Energy = Callable[[Array], Array]
+
+__all__ = ["free_energy", "relative_entropy"]
+
+
+
+def free_energy(
+    dataset: xr.Dataset,
+    potential: Landscape | Energy | xr.Dataset,
+    *,
+    temperature: float,
+    reference: float | xr.Dataset | None = None,
+    method: Method = "auto",
+    grid: Grid | None = None,
+) -> xr.Dataset:
+    r"""Return :math:`F = E[\Phi] - T H` over time, and the relative entropy :math:`(F - F_{eq})/T` where F_eq is known.
+
+    F falls monotonically, and (F - F_eq)/T = KL(p || p_ss), when Phi = -T log p_ss. That is the landscape itself for D
+    = I (for D = c I give ``temperature=T * c``: everything is then c times as large, like the loss), and the stationary
+    density for any other noise, for which E[loss] - T H need not fall.
+
+    Parameters
+    ----------
+    dataset
+        A cloud or a density. Particles that left for infinity are left out.
+    potential
+        Phi: a landscape, a callable of points (particle, coordinate), in loss, or a stationary density Dataset, whose
+        last frame stands for -T log p_ss, interpolated linearly between cell centres.
+    temperature
+        T, positive.
+    reference
+        F_eq, in loss, or a stationary density to compute it from. Not needed for a density (-T log of the sum of
+        exp(-Phi/T) over its own cells) nor with a stationary density as ``potential`` (0).
+    method, grid
+        Estimator of the entropy of a cloud, see :func:`sgdphys.analysis.entropy`.
+
+    Returns
+    -------
+    xr.Dataset
+        ``mean_potential(time)``, ``entropy(time)``, ``free_energy(time)`` and, where F_eq is known,
+        ``relative_entropy(time)``, each with its ``..._standard_error(time)``. For clouds these come from the
+        contribution of each particle to the estimate, Phi_i - T h_i, so the covariance of mean potential and entropy is
+        in them; for densities they are 0.
+
+    References
+    ----------
+    Chaudhari & Soatto 2018 (arXiv 1710.11029), theorem 5.
+    """
+    check_temperature(temperature)
+    frames = frame_count(dataset)
+    energy = _energy(potential, temperature)
+    chosen = "grid"
+    if schema.is_density(dataset):
+        columns = _of_density(dataset, energy, temperature)
+    else:
+        chosen = chosen_method(dataset, method)
+        estimator = cloud_estimator(dataset, chosen, grid)
+        points = (finite_points(dataset, frame) for frame in range(frames))
+        rows = [_of_points(frame, energy, estimator, temperature) for frame in points]
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    equilibrium = _equilibrium(dataset, potential, energy, temperature, reference)
+    if equilibrium is not None:
+        columns["relative_entropy"] = (columns["free_energy"] - equilibrium) / temperature
+        columns["relative_entropy_standard_error"] = columns["free_energy_standard_error"] / temperature
+    return series(dataset, columns, {"method": chosen, "temperature": float(temperature)})
+
+
+def relative_entropy(
+    dataset: xr.Dataset, reference: xr.Dataset, method: Method = "auto", grid: Grid | None = None
+) -> xr.Dataset:
+    r"""Return the Kullback-Leibler divergence :math:`\int p \ln(p/p_{ref})` of a cloud or density from a density.
+
+    Parameters
+    ----------
+    dataset
+        A cloud or a density.
+    reference
+        A density; its last frame is taken, and its logarithm interpolated linearly between cell centres.
+    method, grid
+        Estimator of the entropy of a cloud, see :func:`sgdphys.analysis.entropy`.
+
+    Returns
+    -------
+    xr.Dataset
+        ``relative_entropy(time)`` and ``relative_entropy_standard_error(time)``, in nat; for clouds
+        ``particle_count(time)``.
+    """
+    result = free_energy(dataset, reference, temperature=1.0, method=method, grid=grid)
+    kept = [name for name in result if str(name).startswith(("relative_entropy", "particle_count"))]
+    return result[kept].assign_attrs(method=result.attrs["method"])
+
+
+def _of_density(density: xr.Dataset, energy: Energy, temperature: float) -> dict[str, Array]:
+    values = density["density"].values.reshape(density.sizes[schema.TIME], -1)
+    mean = values @ energy(cell_centres(density)) * cell_volume(density)
+    entropies = density_entropies(density)
+    columns = {"mean_potential": mean, "entropy": entropies, "free_energy": mean - temperature * entropies}
+    return columns | {f"{name}_standard_error": np.zeros(len(values)) for name in columns}
+
+
+def _of_points(
+    points: Array, energy: Energy, estimator: Callable[[Array], EntropyEstimate], temperature: float
+) -> dict[str, float]:
+    energies, estimate = energy(points), estimator(points)
+    mean = float(energies.mean())
+    return {
+        "mean_potential": mean,
+        "mean_potential_standard_error": float(energies.std(ddof=1)) / math.sqrt(len(points)),
+        "entropy": estimate.value,
+        "entropy_standard_error": estimate.standard_error(),
+        "free_energy": mean - temperature * estimate.value,
+        "free_energy_standard_error": estimate.standard_error(energies, temperature),
+        "particle_count": len(points),
+    }
+
+
+def _equilibrium(
+    dataset: xr.Dataset,
+    potential: Landscape | Energy | xr.Dataset,
+    energy: Energy,
+    temperature: float,
+    reference: float | xr.Dataset | None,
+) -> float | None:
+    if isinstance(reference, xr.Dataset):
+        schema.validate_density(reference)
+        return float(_of_density(reference, energy, temperature)["free_energy"][-1])
+    if reference is not None:
+        return float(reference)
+    if isinstance(potential, xr.Dataset):
+        return 0.0
+    if schema.is_density(dataset):
+        exponents = -energy(cell_centres(dataset)) / temperature
+        return -temperature * float(logsumexp(exponents) + math.log(cell_volume(dataset)))
+    return None
+
+
+def _energy(potential: Landscape | Energy | xr.Dataset, temperature: float) -> Energy:
+    if isinstance(potential, xr.Dataset):
+        return _interpolated_potential(potential, temperature)
+    evaluate = potential.potential if hasattr(potential, "potential") else potential
+    if not callable(evaluate):
+        raise TypeError(f"potential must be a landscape, a callable or a density, got {type(potential).__name__}")
+    return lambda points: np.asarray(evaluate(points), dtype=np.float64)
+
+
+def _interpolated_potential(density: xr.Dataset, temperature: float) -> Energy:
+    schema.validate_density(density)
+    axes = [np.asarray(density[axis].values, dtype=np.float64) for axis in axis_labels(density)]
+    smallest = np.finfo(np.float64).tiny
+    values = -temperature * np.log(np.maximum(density["density"].values[-1], smallest))
+    interpolate = RegularGridInterpolator(axes, values, bounds_error=False, fill_value=None)
+    low = np.array([axis[0] - (axis[1] - axis[0]) / 2 for axis in axes])
+    high = np.array([axis[-1] + (axis[1] - axis[0]) / 2 for axis in axes])
+
+    def energy(points: Array) -> Array:
+        outside = int(((points < low) | (points > high)).any(axis=1).sum())
+        if outside:
+            raise ValueError(f"{outside} of {len(points)} points lie outside the reference's grid; use a wider one")
+        return np.asarray(interpolate(points), dtype=np.float64)
+
+    return energy

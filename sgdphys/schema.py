@@ -24,6 +24,8 @@ RNG_VERSION = 1  # version of the counter layout of sgdphys.kernels.philox; othe
 TIME, STEP, PARTICLE, COORDINATE = "time", "step", "particle", "coordinate"
 PARAMETER, SEED, TEMPERATURE, LR, BATCH_SIZE = "parameter", "seed", "temperature", "lr", "batch_size"
 EIGENVALUE = "eigenvalue"
+MOMENT_TIME = "moment_time"
+MODE, POINT = "mode", "point"  # number of an eigenpair; number of a point where something is measured
 
 ATTRIBUTES = {
     "sgdphys_format": "version of this schema, an integer",
@@ -59,11 +61,12 @@ VARIABLES = (
     Variable("effective_potential", (TIME,), "loss", "-T log p with its minimum at zero; its grid dimensions follow time"),
     Variable("effective_potential_standard_error", (TIME,), "loss", "standard error of -T log p"),
     Variable("particle_count", (TIME,), "1", "number of finite particles that entered the estimate", "int64"),
-    Variable("moment_count", (TIME,), "1", "number of finite particles that entered the moments", "int64"),
-    Variable("mean", (TIME, COORDINATE), "x", "ensemble mean"),
-    Variable("mean_standard_error", (TIME, COORDINATE), "x", "standard error of the ensemble mean"),
-    Variable("covariance", (TIME, COORDINATE, "coordinate_2"), "x^2", "population covariance of the ensemble, divided by the count"),
-    Variable("variance_standard_error", (TIME, COORDINATE), "x^2", "standard error of the diagonal of the covariance"),
+    Variable("moment_time", (MOMENT_TIME,), "x^2/loss", "times at which moments were taken"),
+    Variable("moment_count", (MOMENT_TIME,), "1", "number of finite particles that entered the moments", "int64"),
+    Variable("mean", (MOMENT_TIME, COORDINATE), "x", "ensemble mean"),
+    Variable("mean_standard_error", (MOMENT_TIME, COORDINATE), "x", "standard error of the ensemble mean"),
+    Variable("covariance", (MOMENT_TIME, COORDINATE, "coordinate_2"), "x^2", "population covariance of the ensemble, divided by the count"),
+    Variable("variance_standard_error", (MOMENT_TIME, COORDINATE), "x^2", "standard error of the diagonal of the covariance"),
     Variable("first_passage_time", (PARTICLE,), "x^2/loss", "time of the first passage into the region; NaN if it has not happened"),
     Variable("origin", (PARAMETER,), "x", "point of parameter space that the reduced coordinates count from"),
     Variable("basis", (PARAMETER, COORDINATE), "1", "orthonormal directions of the reduced coordinates in parameter space"),
@@ -76,6 +79,18 @@ VARIABLES = (
     Variable("free_energy_standard_error", (TIME,), "loss", "standard error of the free energy"),
     Variable("relative_entropy", (TIME,), "nat", "Kullback-Leibler divergence from the stationary density"),
     Variable("relative_entropy_standard_error", (TIME,), "nat", "standard error of the relative entropy"),
+    Variable("stationary_covariance", (COORDINATE, "coordinate_2"), "x^2", "covariance of the stationary state"),
+    Variable("velocity_covariance", (COORDINATE, "coordinate_2"), "loss^2/x^2", "stationary covariance of the heavy-ball velocity v"),
+    Variable("lyapunov", (COORDINATE, "coordinate_2"), "x^2", "stationary covariance in the continuous limit"),
+    Variable("additive", (COORDINATE, "coordinate_2"), "x^2", "stationary covariance of the discrete map with the noise of the minimum"),
+    Variable("hessian", (COORDINATE, "coordinate_2"), "loss/x^2", "second derivatives of the loss, weight decay included"),
+    Variable("gradient_covariance", (COORDINATE, "coordinate_2"), "loss^2/x^2", "population covariance of the per-sample gradients"),
+    Variable("minimum", (COORDINATE,), "x", "minimum of the loss"),
+    Variable("spectral_radius", (), "1", "largest factor by which the mean motion shrinks in a step"),
+    Variable("second_moment_radius", (), "1", "growth of the variance by multiplicative noise; the variance is finite below 1"),
+    Variable("eigenvalue", (MODE,), "", "eigenvalues in falling order, in the unit of their matrix"),
+    Variable("eigenvector", (PARAMETER, MODE), "1", "orthonormal eigenvectors"),
+    Variable("residual_norm", (MODE,), "", "norm of A v - lambda v, in the unit of the eigenvalue"),
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 

@@ -24,18 +24,19 @@ __all__ = ["compiled_loop"]
 
 KICK_STREAM = np.uint64(1)
 SIGNATURE = (
-    f"'void(float64[:, :, ::1], int64, uint64, int64, int64, uint64, int64, int64[::1], int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, "
+    f"'void(float64[:, :, ::1], int64, uint64, int64, int64, int64, uint64, int64, int64[::1], int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, "
     "float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
 )
 
 
-def advance(blocks, dim, particle, particles, channels, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # type: ignore[no-untyped-def]  # fmt: skip
+def advance(blocks, dim, particle, offset, particles, channels, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # type: ignore[no-untyped-def]  # fmt: skip
     """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
 
-    ``particle`` numbers the first lane, ``particles`` is how many lanes are in use; at ``frames[k]`` the state goes to ``out[rows[k]]``
-    (frame, particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each observer: every step or not, blocks per memory
-    unit, rows and columns of a unit, its offset in ``memory``, offset and length of its parameters. ``table[observer, k]`` is the row of
-    the observer's own time table at frame k, or negative.
+    ``particle`` numbers the first lane in the random counters, ``offset`` in ``out``; ``particles`` is how many lanes are in use. At
+    ``frames[k]`` the state goes to ``out[rows[k]]`` (frame, particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each
+    observer: every step or not, blocks per memory unit, rows and columns of a unit, its offset in ``memory``, offset and length of its
+    ``parameters``. ``table[observer, k]`` is the row of the observer's own time table at frame k, or negative. The last four arrays are
+    scratch: (4, lane), (4, channel, lane), and two of (row, lane).
     """
     width = blocks.shape[2]
     for block in range(blocks.shape[0]):
@@ -58,7 +59,7 @@ def advance(blocks, dim, particle, particles, channels, key, step, frames, rows,
             if rows[frame] >= 0:
                 for lane in range(lanes):
                     for row in range(out.shape[2]):
-                        out[rows[frame], block * width + lane, row] = before[row, lane]
+                        out[rows[frame], offset + block * width + lane, row] = before[row, lane]
             for k in range(len(observers)):
                 if table[k, frame] >= 0:
                     observe(observers, layout, k, after, before, lanes, first, block, now, table[k, frame], key, parameters, memory)

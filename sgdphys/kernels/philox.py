@@ -24,7 +24,7 @@ import operator
 
 import numpy as np
 
-__all__ = ["PARTICLE_LIMIT", "GROUP_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "fill_words", "key_of"]
+__all__ = ["GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words", "key_of", "philox_words"]
 
 STREAMS = {
     "kick": 1,  # first normals of a step
@@ -83,31 +83,31 @@ def check_counters(*, particles: int, steps: int, groups: int) -> None:
             raise ValueError(f"the random counters number at most {limit} {name}, got {value}: the noise would repeat")
 
 
+def philox_words(key_0, key_1, c0, c1, c2, c3):  # type: ignore[no-untyped-def]
+    """Return the four output words of Philox4x32-10 for a key and a counter, all held in uint64 below 2^32."""
+    for _ in range(10):
+        product_0 = MULTIPLIER_0 * c0
+        product_1 = MULTIPLIER_1 * c2
+        c0 = (product_1 >> HALF) ^ c1 ^ key_0
+        c2 = (product_0 >> HALF) ^ c3 ^ key_1
+        c1 = product_1 & MASK
+        c3 = product_0 & MASK
+        key_0 = (key_0 + WEYL_0) & MASK
+        key_1 = (key_1 + WEYL_1) & MASK
+    return c0, c1, c2, c3
+
+
+def draw(key, particle, step, stream, group):  # type: ignore[no-untyped-def]
+    """Return the four words of one particle, step, stream and group, in the counter layout above."""
+    c3 = (((particle >> HALF) & LOW_16) << SHIFT_16) | ((step >> HALF) & LOW_16)
+    return philox_words(key & MASK, key >> HALF, particle & MASK, step & MASK, (stream << SHIFT_24) | group, c3)
+
+
 def fill_words(key, particle, step, stream, group, out):  # type: ignore[no-untyped-def]
     """Write the four words of each particle ``particle + lane`` to ``out``, shape (4, lane), uint32."""
-    key_0 = key & MASK
-    key_1 = key >> HALF
-    step_low = step & MASK
-    step_high = (step >> HALF) & LOW_16
-    stream_group = (stream << SHIFT_24) | group
     for lane in range(out.shape[1]):
-        number = particle + np.uint64(lane)
-        c0 = number & MASK
-        c1 = step_low
-        c2 = stream_group
-        c3 = (((number >> HALF) & LOW_16) << SHIFT_16) | step_high
-        k0 = key_0
-        k1 = key_1
-        for _ in range(10):
-            product_0 = MULTIPLIER_0 * c0
-            product_1 = MULTIPLIER_1 * c2
-            c0 = (product_1 >> HALF) ^ c1 ^ k0
-            c2 = (product_0 >> HALF) ^ c3 ^ k1
-            c1 = product_1 & MASK
-            c3 = product_0 & MASK
-            k0 = (k0 + WEYL_0) & MASK
-            k1 = (k1 + WEYL_1) & MASK
-        out[0, lane] = c0
-        out[1, lane] = c1
-        out[2, lane] = c2
-        out[3, lane] = c3
+        w0, w1, w2, w3 = draw(key, particle + np.uint64(lane), step, stream, group)
+        out[0, lane] = w0
+        out[1, lane] = w1
+        out[2, lane] = w2
+        out[3, lane] = w3

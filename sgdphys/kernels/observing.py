@@ -1,0 +1,139 @@
+"""Observers' kernels: ``observe(before, after, lanes, particle, step, row, key, parameters, memory)``.
+
+``memory`` is the observer's own table: one unit per block (columns are lanes) or per granule of 4096 particles, which every block of the
+granule updates in turn. Sums run over groups of 64 lanes in a fixed order, so that they do not depend on the size of a block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sgdphys.kernels.philox import draw
+from sgdphys.kernels.vector_math import exp
+
+if TYPE_CHECKING:
+    from sgdphys.kernels.pointers import field_at
+
+__all__ = ["GRANULE", "GROUP", "first_passage", "moments"]
+
+GRANULE = 4096  # particles whose sums are kept together, whatever the blocks and threads
+GROUP = 64
+BRIDGE_STREAM = np.uint64(5)
+NO_GROUP = np.uint64(0)
+UNIT = 2.3283064365386963e-10  # 2^-32
+
+
+def moments(before, after, lanes, particle, step, row, key, parameters, memory):  # type: ignore[no-untyped-def]
+    """Merge the block's moments into ``memory[row]``: count, mean, co-moments (d, d), third and fourth central sums (d).
+
+    Groups of 64 lanes are merged by the pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not cancel. Lanes that hold a
+    non-finite number are left out. The last 3 d + d^2 + 1 columns are scratch for a group.
+    """
+    dim = np.int64(parameters[0])
+    size = 1 + 3 * dim + dim * dim
+    total = memory[row, :size]
+    group = memory[row, size : 2 * size]
+    for first in range(0, lanes, GROUP):
+        group_moments(after, first, min(first + GROUP, lanes), dim, group)
+        merge_moments(dim, group, total)
+
+
+def group_moments(x, first, last, dim, out):  # type: ignore[no-untyped-def]
+    """Write count, mean, co-moments, third and fourth central sums of lanes ``first`` to ``last`` to ``out``."""
+    for k in range(len(out)):
+        out[k] = 0.0
+    for lane in range(first, last):
+        if all_finite(x, dim, lane):
+            out[0] += 1.0
+            for i in range(dim):
+                out[1 + i] += x[i, lane]
+    if out[0] == 0.0:
+        return
+    for i in range(dim):
+        out[1 + i] /= out[0]
+    third = 1 + dim + dim * dim
+    for lane in range(first, last):
+        if all_finite(x, dim, lane):
+            for i in range(dim):
+                u = x[i, lane] - out[1 + i]
+                for j in range(dim):
+                    out[1 + dim + i * dim + j] += u * (x[j, lane] - out[1 + j])
+                out[third + i] += u * u * u
+                out[third + dim + i] += u * u * u * u
+
+
+def all_finite(x, dim, lane):  # type: ignore[no-untyped-def]
+    """Return whether every coordinate of a lane is finite."""
+    total = 0.0
+    for i in range(dim):
+        total += abs(x[i, lane])
+    return total < np.inf
+
+
+def merge_moments(dim, source, target):  # type: ignore[no-untyped-def]
+    """Merge the moments ``source`` into ``target``."""
+    a = target[0]
+    b = source[0]
+    if b == 0.0:
+        return
+    n = a + b
+    second = 1 + dim
+    third = second + dim * dim
+    fourth = third + dim
+    for i in range(dim):
+        delta = source[1 + i] - target[1 + i]
+        m2a = target[second + i * dim + i]
+        m2b = source[second + i * dim + i]
+        m3a = target[third + i]
+        m3b = source[third + i]
+        target[fourth + i] += (
+            source[fourth + i]
+            + delta**4 * a * b * (a * a - a * b + b * b) / (n * n * n)
+            + 6.0 * delta * delta * (a * a * m2b + b * b * m2a) / (n * n)
+            + 4.0 * delta * (a * m3b - b * m3a) / n
+        )
+        target[third + i] += m3b + delta**3 * a * b * (a - b) / (n * n) + 3.0 * delta * (a * m2b - b * m2a) / n
+    for i in range(dim):
+        for j in range(dim):
+            product = (source[1 + i] - target[1 + i]) * (source[1 + j] - target[1 + j])
+            target[second + i * dim + j] += source[second + i * dim + j] + product * a * b / n
+    for i in range(dim):
+        target[1 + i] += (source[1 + i] - target[1 + i]) * b / n
+    target[0] = n
+
+
+def first_passage(before, after, lanes, particle, step, row, key, parameters, memory):  # type: ignore[no-untyped-def]
+    """Note the time at which each lane first lies in the region; rows of ``memory``: that time, inside or not.
+
+    Parameters: dt, address of the region's indicator, then for the bridge 1 or 0, rate 2 T D of the coordinate across the boundary, its
+    number, the boundary and the sign of its inner side, then the region's own parameters. With the bridge, a step whose ends lie at the
+    distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (rate dt)).
+    """
+    dt = parameters[0]
+    indicator = field_at(np.float64(parameters[1]).view(np.uint64))
+    own = parameters[7:]
+    inside = memory[1:2]
+    if np.isnan(inside[0, 0]):
+        note_inside(indicator, before, own, (step - 1) * dt, inside, memory)
+    note_inside(indicator, after, own, step * dt, inside, memory)
+    if parameters[2] != 0.0:
+        scale = -2.0 / (parameters[3] * dt)
+        coordinate = np.int64(parameters[4])
+        for lane in range(after.shape[1]):
+            l0 = parameters[6] * (before[coordinate, lane] - parameters[5])
+            l1 = parameters[6] * (after[coordinate, lane] - parameters[5])
+            chance = exp(scale * l0 * l1)
+            word, _w1, _w2, _w3 = draw(key, particle + np.uint64(lane), np.uint64(step), BRIDGE_STREAM, NO_GROUP)
+            crossed = (np.float64(word) + 0.5) * UNIT < chance
+            memory[0, lane] = step * dt if crossed & np.isnan(memory[0, lane]) else memory[0, lane]
+
+
+def note_inside(indicator, x, own, time, inside, memory):  # type: ignore[no-untyped-def]
+    """Write ``time`` to the first row of ``memory`` for lanes that are inside and have no time yet."""
+    for lane in range(x.shape[1]):
+        inside[0, lane] = 0.0
+    indicator(x, own, 1.0, inside)
+    for lane in range(x.shape[1]):
+        memory[0, lane] = time if (inside[0, lane] > 0.5) & np.isnan(memory[0, lane]) else memory[0, lane]

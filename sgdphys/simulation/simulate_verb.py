@@ -1,0 +1,127 @@
+"""The verb ``simulate``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import ArrayLike
+
+from sgdphys.observers.observation import Observer
+from sgdphys.protocols import Integrator, Landscape, Noise
+from sgdphys.sgd import SGD
+from sgdphys.simulation.dynamics import settle
+from sgdphys.simulation.request import Request
+from sgdphys.simulation.runner import run
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    landscape: Landscape,
+    noise: Noise | None = None,
+    *,
+    sgd: SGD | None = None,
+    temperature: float | None = None,
+    dt: float | None = None,
+    t1: float | None = None,
+    n_steps: int | None = None,
+    n_particles: int | None = None,
+    start: Any = None,
+    save_at: int | ArrayLike = 101,
+    observers: Sequence[Observer] = (),
+    integrator: Integrator | None = None,
+    seed: int = 0,
+    point: tuple[int, ...] = (),
+    threads: int | None = None,
+    block_size: int | None = None,
+    record_potential: bool = False,
+    storage: Literal["float64", "float32"] = "float64",
+    store: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    r"""Simulate a cloud of particles under drift and diffusion.
+
+    With ``temperature`` and ``dt`` the particles follow :math:`dx = -\nabla f\,dt + \sqrt{2 T D}\,dW` (Ito); with ``sgd`` they take steps of SGD
+    with Gaussian gradient noise of covariance D/batch_size, and time is lr times the step.
+
+    Parameters
+    ----------
+    landscape
+        The loss f.
+    noise
+        The diffusion D, a gradient covariance in loss^2/x^2; None means ``Isotropic(1)`` with ``temperature`` and is refused with ``sgd``.
+    sgd
+        Settings of SGD; give these, or ``temperature`` and ``dt``.
+    temperature
+        T, not negative; T D is in loss.
+    dt
+        Time step in x^2/loss.
+    t1
+        Absolute end time, a multiple of the time step; or ``n_steps``.
+    n_steps
+        Number of further steps.
+    n_particles
+        Size of the ensemble; 10,000 if not given, or that of the cloud in ``start``.
+    start
+        A number, an array (coordinate,) or (particle, coordinate), a function of a NumPy generator, an earlier cloud to go on from (absolute
+        step and state continue), or None for the landscape's first known minimum, else the origin.
+    save_at
+        Number of equally spaced frames including both ends (1: the end only, 0: none), or an array of times, snapped to steps.
+    observers
+        Reductions during the run, see ``sgdphys.observers``; they begin anew when a cloud is continued.
+    integrator
+        None means ``EulerMaruyama`` with ``temperature`` and the map of SGD itself with ``sgd``.
+    seed, point
+        Name the noise: equal seed and point give equal bits for any threads, block size, ensemble size and after resumption; different
+        points of a sweep are independent.
+    threads, block_size
+        Number of threads, and lanes of a block (a power of two from 64 to 4096); they change the speed and not one bit of the result.
+    record_potential
+        Also save f at the frames.
+    storage
+        ``"float32"`` halves what is stored; the state is float64 always.
+    store
+        Directory for a Zarr store, written frame by frame; the result is then read from there.
+    overwrite, resume
+        What to do with a store that is there: replace it, or go on where it stopped, bit for bit.
+    progress
+        True or False for the progress bar; None shows it in a terminal once a run takes more than a second.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``position(time, particle, coordinate)``, with momentum ``velocity``, on request ``potential(time, particle)``; ``diverged(particle)``;
+        the observers' variables; coordinates time and step; the configuration in the attributes.
+
+    Raises
+    ------
+    ValueError
+        An argument breaks its rule; the message names value and rule.
+    MemoryLimitError
+        The frames would not fit into memory.
+    StoreError
+        The store exists already, or belongs to another run.
+
+    Warns
+    -----
+    DivergenceWarning
+        Particles left for infinity; they are NaN from then on and marked in ``diverged``.
+
+    References
+    ----------
+    Chaudhari & Soatto 2018 (arXiv 1710.11029), eqs. 2-4.
+    """
+    dynamics = settle(landscape, noise, sgd, temperature, dt, integrator)
+    request = Request(
+        dynamics, t1=t1, n_steps=n_steps, n_particles=n_particles, start=start, save_at=save_at, observers=tuple(observers), seed=seed,
+        point=tuple(point), threads=threads, block_size=block_size, record_potential=record_potential, storage=storage, store=store,
+        overwrite=overwrite, resume=resume, progress=progress,
+    )  # fmt: skip
+    return run(request)

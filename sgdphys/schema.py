@@ -49,7 +49,12 @@ class Variable:
 VARIABLES = (
     Variable("time", (TIME,), "x^2/loss", "time, lr * step for SGD, dt * step for a stochastic differential equation"),
     Variable("step", (TIME,), "1", "number of steps taken since the start of the run", "int64"),
-    Variable("position", (TIME, PARTICLE, COORDINATE), "x", "positions of the particles; NaN after a particle left for infinity"),
+    Variable(
+        "position",
+        (TIME, PARTICLE, COORDINATE),
+        "x",
+        "positions of the particles; NaN after a particle left for infinity",
+    ),
     Variable("velocity", (TIME, PARTICLE, COORDINATE), "loss/x", "heavy-ball velocity v of x <- x - lr v"),
     Variable("potential", (TIME, PARTICLE), "loss", "loss or potential energy at the position"),
     Variable("diverged", (PARTICLE,), "1", "whether the particle left for infinity", "bool"),
@@ -58,18 +63,34 @@ VARIABLES = (
     Variable("boundary_mass", (TIME,), "1", "probability in the cells that touch a wall of the grid"),
     Variable("time_error", (TIME,), "1", "estimated error of the time steps so far, in total variation"),
     Variable("density_standard_error", (TIME,), "1/x^dim", "standard error of a density counted from particles"),
-    Variable("effective_potential", (TIME,), "loss", "-T log p with its minimum at zero; its grid dimensions follow time"),
+    Variable(
+        "effective_potential", (TIME,), "loss", "-T log p with its minimum at zero; its grid dimensions follow time"
+    ),
     Variable("effective_potential_standard_error", (TIME,), "loss", "standard error of -T log p"),
     Variable("particle_count", (TIME,), "1", "number of finite particles that entered the estimate", "int64"),
     Variable("moment_time", (MOMENT_TIME,), "x^2/loss", "times at which moments were taken"),
     Variable("moment_count", (MOMENT_TIME,), "1", "number of finite particles that entered the moments", "int64"),
     Variable("mean", (MOMENT_TIME, COORDINATE), "x", "ensemble mean"),
     Variable("mean_standard_error", (MOMENT_TIME, COORDINATE), "x", "standard error of the ensemble mean"),
-    Variable("covariance", (MOMENT_TIME, COORDINATE, "coordinate_2"), "x^2", "population covariance of the ensemble, divided by the count"),
-    Variable("variance_standard_error", (MOMENT_TIME, COORDINATE), "x^2", "standard error of the diagonal of the covariance"),
-    Variable("first_passage_time", (PARTICLE,), "x^2/loss", "time of the first passage into the region; NaN if it has not happened"),
+    Variable(
+        "covariance",
+        (MOMENT_TIME, COORDINATE, "coordinate_2"),
+        "x^2",
+        "population covariance of the ensemble, divided by the count",
+    ),
+    Variable(
+        "variance_standard_error", (MOMENT_TIME, COORDINATE), "x^2", "standard error of the diagonal of the covariance"
+    ),
+    Variable(
+        "first_passage_time",
+        (PARTICLE,),
+        "x^2/loss",
+        "time of the first passage into the region; NaN if it has not happened",
+    ),
     Variable("origin", (PARAMETER,), "x", "point of parameter space that the reduced coordinates count from"),
-    Variable("basis", (PARAMETER, COORDINATE), "1", "orthonormal directions of the reduced coordinates in parameter space"),
+    Variable(
+        "basis", (PARAMETER, COORDINATE), "1", "orthonormal directions of the reduced coordinates in parameter space"
+    ),
     Variable("committed_frames", (), "1", "frames of this point of a sweep that are committed", "int64"),
     Variable("entropy", (TIME,), "nat", "differential entropy"),
     Variable("entropy_standard_error", (TIME,), "nat", "standard error of the entropy"),
@@ -80,14 +101,36 @@ VARIABLES = (
     Variable("relative_entropy", (TIME,), "nat", "Kullback-Leibler divergence from the stationary density"),
     Variable("relative_entropy_standard_error", (TIME,), "nat", "standard error of the relative entropy"),
     Variable("stationary_covariance", (COORDINATE, "coordinate_2"), "x^2", "covariance of the stationary state"),
-    Variable("velocity_covariance", (COORDINATE, "coordinate_2"), "loss^2/x^2", "stationary covariance of the heavy-ball velocity v"),
+    Variable(
+        "velocity_covariance",
+        (COORDINATE, "coordinate_2"),
+        "loss^2/x^2",
+        "stationary covariance of the heavy-ball velocity v",
+    ),
     Variable("lyapunov", (COORDINATE, "coordinate_2"), "x^2", "stationary covariance in the continuous limit"),
-    Variable("additive", (COORDINATE, "coordinate_2"), "x^2", "stationary covariance of the discrete map with the noise of the minimum"),
-    Variable("hessian", (COORDINATE, "coordinate_2"), "loss/x^2", "second derivatives of the loss, weight decay included"),
-    Variable("gradient_covariance", (COORDINATE, "coordinate_2"), "loss^2/x^2", "population covariance of the per-sample gradients"),
+    Variable(
+        "additive",
+        (COORDINATE, "coordinate_2"),
+        "x^2",
+        "stationary covariance of the discrete map with the noise of the minimum",
+    ),
+    Variable(
+        "hessian", (COORDINATE, "coordinate_2"), "loss/x^2", "second derivatives of the loss, weight decay included"
+    ),
+    Variable(
+        "gradient_covariance",
+        (COORDINATE, "coordinate_2"),
+        "loss^2/x^2",
+        "population covariance of the per-sample gradients",
+    ),
     Variable("minimum", (COORDINATE,), "x", "minimum of the loss"),
     Variable("spectral_radius", (), "1", "largest factor by which the mean motion shrinks in a step"),
-    Variable("second_moment_radius", (), "1", "growth of the variance by multiplicative noise; the variance is finite below 1"),
+    Variable(
+        "second_moment_radius",
+        (),
+        "1",
+        "growth of the variance by multiplicative noise; the variance is finite below 1",
+    ),
     Variable("eigenvalue", (MODE,), "", "eigenvalues in falling order, in the unit of their matrix"),
     Variable("eigenvector", (PARAMETER, MODE), "1", "orthonormal eigenvectors"),
     Variable("residual_norm", (MODE,), "", "norm of A v - lambda v, in the unit of the eigenvalue"),

@@ -17,9 +17,10 @@ class SGD:
     r"""Settings of stochastic gradient descent, read as a thermal process.
 
     One step is :math:`x \leftarrow x - \mathrm{lr}\, v`, with torch's heavy ball
-    :math:`v \leftarrow \mu v + g_\mathrm{batch} + \mathrm{wd}\, x`; one step takes the time ``lr``. The noise of the batch gradient has
-    covariance ``sampling_factor * C / batch_size`` with the population covariance C of the per-sample gradients, which
-    makes the density obey a Fokker-Planck equation of temperature ``lr / (2 batch_size)``.
+    :math:`v \leftarrow \mu v + g_\mathrm{batch} + \mathrm{wd}\, x`; one step takes the time ``lr``. The noise of the
+    batch gradient has covariance ``sampling_factor * C / batch_size`` with the population covariance C of the
+    per-sample gradients, which makes the density obey a Fokker-Planck equation of temperature ``lr / (2
+    batch_size)``.
 
     Parameters
     ----------
@@ -145,7 +146,9 @@ class SGD:
         if batch_size is not None:
             other = replace(self, batch_size=batch_size)
             if other.sampling_factor == 0:
-                raise ValueError(f"batch_size={batch_size} is the whole data set: without replacement its temperature is 0")
+                raise ValueError(
+                    f"batch_size={batch_size} is the whole data set: without replacement its temperature is 0"
+                )
             return replace(other, lr=self.lr * self.effective_temperature / other.effective_temperature)
         assert lr is not None
         return self._at_lr(lr)
@@ -157,5 +160,7 @@ class SGD:
         exact = 1 / ratio if self.sampling == "replacement" or n is None else n / (1 + ratio * (n - 1))
         nearest = max(round(exact), 1)
         if abs(nearest - exact) > 1e-9 * exact:
-            raise ValueError(f"lr={lr} needs batch_size={exact:.6g} for the same temperature, which is not a whole number")
+            raise ValueError(
+                f"lr={lr} needs batch_size={exact:.6g} for the same temperature, which is not a whole number"
+            )
         return replace(self, lr=lr, batch_size=nearest)

@@ -21,8 +21,9 @@ class EulerMaruyama:
 
     .. math:: x \leftarrow x - \nabla f(x)\,dt + \sqrt{2 T\,dt}\,B\xi,\qquad B B^\mathsf{T} = D.
 
-    Strong order 1/2 (1 for constant D), weak order 1. On a quadratic of curvature h its stationary variance is T/(h (1 - h dt/2)), not T/h.
-    With ``sgd=`` it integrates the equation of SGD at dt = lr and T = sampling_factor * lr/(2B); momentum belongs to ``StochasticGradient``.
+    Strong order 1/2 (1 for constant D), weak order 1. On a quadratic of curvature h its stationary variance is T/(h
+    (1 - h dt/2)), not T/h. With ``sgd=`` it integrates the equation of SGD at dt = lr and T = sampling_factor *
+    lr/(2B); momentum belongs to ``StochasticGradient``.
 
     References
     ----------
@@ -50,7 +51,11 @@ class EulerMaruyama:
             The SGD has momentum or weight decay, which this scheme does not know.
         """
         if sgd is not None and sgd.momentum:
-            raise ValueError(f"EulerMaruyama knows no momentum, got {sgd.momentum}; use integrator=None for the SGD map itself")
+            raise ValueError(
+                f"EulerMaruyama knows no momentum, got {sgd.momentum}; use integrator=None for the SGD map itself"
+            )
         if sgd is not None and sgd.weight_decay:
-            raise ValueError("EulerMaruyama takes weight decay as part of the landscape; add (wd/2)|x|^2 to it, or use integrator=None")
+            raise ValueError(
+                "EulerMaruyama takes weight decay as part of the landscape; add (wd/2)|x|^2 to it, or use integrator=None"
+            )
         return np.array([dt, np.sqrt(2 * temperature * dt)])

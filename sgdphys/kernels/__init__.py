@@ -1,7 +1,8 @@
 """The only door to numba: random bits, normals, elementary functions, steps, and the compiler of block kernels.
 
-A block kernel works on some hundred particles at once, coordinate-major ``(coordinate, lane)``, with the lane loop innermost so that LLVM
-vectorises it. Kernels are plain Python functions without allocation; they are compiled apart and joined at run time by their addresses.
+A block kernel works on some hundred particles at once, coordinate-major ``(coordinate, lane)``, with the lane loop
+innermost so that LLVM vectorises it. Kernels are plain Python functions without allocation; they are compiled apart
+and joined at run time by their addresses.
 """
 
 from sgdphys.kernels.blocks import BlockTerm, FieldKernel, Kernel, KickKernel, ObserverKernel

@@ -60,7 +60,9 @@ class Kernel:
         return jit_address(self.compiled)
 
     @classmethod
-    def from_source(cls, name: str, key: str, write: Callable[[], str], uses: Iterable[Callable[..., Any]] = ()) -> Self:
+    def from_source(
+        cls, name: str, key: str, write: Callable[[], str], uses: Iterable[Callable[..., Any]] = ()
+    ) -> Self:
         """Make a kernel of generated text.
 
         Parameters
@@ -81,7 +83,9 @@ class Kernel:
         """
 
         def load() -> Any:
-            return compile_function(name, cls.signature, FAST_MATH, f"{key}|{fingerprint()}", lambda: _with_helpers(write(), uses))
+            return compile_function(
+                name, cls.signature, FAST_MATH, f"{key}|{fingerprint()}", lambda: _with_helpers(write(), uses)
+            )
 
         return cls._of(load, name)
 
@@ -100,7 +104,9 @@ class Kernel:
         return cls._of(load, getattr(function, "__name__", "kernel"))
 
 
-def _compile_plain(function: Callable[..., Any], bindings: Mapping[str, Callable[..., Any]] | None, signature: str) -> Any:
+def _compile_plain(
+    function: Callable[..., Any], bindings: Mapping[str, Callable[..., Any]] | None, signature: str
+) -> Any:
     text = source_text(function, bindings)
     return compile_function(function.__name__, signature, fast_math_flags(function), text, lambda: text)
 

@@ -1,7 +1,8 @@
 """The door to numba: options, signatures, generated modules and their cache on disk.
 
-Generated modules are written to the user's cache directory (or to ``SGDPHYS_CACHE``; ``SGDPHYS_CACHE=off`` keeps nothing beyond the process)
-under a name that is a hash of their source, of numba and of the processor, and are cached there by numba.
+Generated modules are written to the user's cache directory (or to ``SGDPHYS_CACHE``; ``SGDPHYS_CACHE=off`` keeps
+nothing beyond the process) under a name that is a hash of their source, of numba and of the processor, and are cached
+there by numba.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _LOCK = threading.RLock()
 def cache_directory() -> Path:
     """Return the directory of the compiled kernels; created on first use.
 
-    ``SGDPHYS_CACHE`` names another one; with the value ``off``, or where nothing can be written, a temporary one is used and removed at exit.
+    ``SGDPHYS_CACHE`` names another one; with the value ``off``, or where nothing can be written, a temporary one is
+    used and removed at exit.
     """
     chosen = os.environ.get("SGDPHYS_CACHE", "")
     if chosen.lower() != "off":
@@ -158,7 +160,6 @@ def compile_function(name: str, signature: str, flags: tuple[str, ...], key: str
     Any
         The compiled function.
     """
-
     options = f"fastmath={sorted(flags)!r}, {_OPTIONS}"
 
     def decorated() -> str:

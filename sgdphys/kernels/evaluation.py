@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 WIDTH = 256
 
 
-def add_field(program, x, factor, out):  # type: ignore[no-untyped-def]
+def add_field(program, x, factor, out):
     """Add ``factor`` times the sum of the program's terms at ``x`` (coordinate, lane) to ``out``."""
     addresses, factors, offsets, parameters = program
     for k in range(len(addresses)):
@@ -31,7 +31,7 @@ def add_field(program, x, factor, out):  # type: ignore[no-untyped-def]
         term(x, parameters[offsets[k] : offsets[k + 1]], factor * factors[k], out)
 
 
-def evaluate_points(program, points, x, block, out):  # type: ignore[no-untyped-def]
+def evaluate_points(program, points, x, block, out):
     """Write the field at ``points`` (particle, coordinate) to ``out`` (particle, row), in blocks; ``x`` and ``block`` are scratch."""
     for first in range(0, points.shape[0], WIDTH):
         lanes = min(WIDTH, points.shape[0] - first)

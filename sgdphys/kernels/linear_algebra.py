@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["accumulate_product"]
 
 
-def accumulate_product(matrix, x, factor, out):  # type: ignore[no-untyped-def]
+def accumulate_product(matrix, x, factor, out):
     """Add ``factor * matrix @ x`` to ``out``; ``matrix`` is flat (rows * columns), ``x`` (columns, lane), ``out`` (rows, lane).
 
     Four rows share one pass over ``x``; each lane sums in the order of the columns.

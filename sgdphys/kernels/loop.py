@@ -1,7 +1,7 @@
 """The time loop over blocks of particles, compiled once for each integrator step.
 
-A block is advanced over a whole stretch of frames while it lies in the cache; normals, gradient, kick and observers are called through
-function pointers, once per block and step (normals once per four steps).
+A block is advanced over a whole stretch of frames while it lies in the cache; normals, gradient, kick and observers
+are called through function pointers, once per block and step (normals once per four steps).
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ SIGNATURE = (
 )
 
 
-def advance(blocks, dim, particle, offset, particles, channels, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # type: ignore[no-untyped-def]  # fmt: skip
+def advance(blocks, dim, particle, offset, particles, channels, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # fmt: skip
     """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
 
-    ``particle`` numbers the first lane in the random counters, ``offset`` in ``out``; ``particles`` is how many lanes are in use. At
-    ``frames[k]`` the state goes to ``out[rows[k]]`` (frame, particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each
-    observer: every step or not, blocks per memory unit, rows and columns of a unit, its offset in ``memory``, offset and length of its
-    ``parameters``. ``table[observer, k]`` is the row of the observer's own time table at frame k, or negative. The last four arrays are
-    scratch: (4, lane), (4, channel, lane), and two of (row, lane).
+    ``particle`` numbers the first lane in the random counters, ``offset`` in ``out``; ``particles`` is how many lanes
+    are in use. At ``frames[k]`` the state goes to ``out[rows[k]]`` (frame, particle, row) unless ``rows[k]`` is
+    negative. ``layout`` has a line for each observer: every step or not, blocks per memory unit, rows and columns of
+    a unit, its offset in ``memory``, offset and length of its ``parameters``. ``table[observer, k]`` is the row of
+    the observer's own time table at frame k, or negative. The last four arrays are scratch: (4, lane), (4, channel,
+    lane), and two of (row, lane).
     """
     width = blocks.shape[2]
     for block in range(blocks.shape[0]):
@@ -55,25 +56,41 @@ def advance(blocks, dim, particle, offset, particles, channels, key, step, frame
                 before, after = after, before
                 for k in range(len(observers)):
                     if layout[k, 0] != 0:
-                        observe(observers, layout, k, after, before, lanes, first, block, now, -1, key, parameters, memory)
+                        observe(
+                            observers, layout, k, after, before, lanes, first, block, now, -1, key, parameters, memory
+                        )
             if rows[frame] >= 0:
                 for lane in range(lanes):
                     for row in range(out.shape[2]):
                         out[rows[frame], offset + block * width + lane, row] = before[row, lane]
             for k in range(len(observers)):
                 if table[k, frame] >= 0:
-                    observe(observers, layout, k, after, before, lanes, first, block, now, table[k, frame], key, parameters, memory)
+                    observe(
+                        observers,
+                        layout,
+                        k,
+                        after,
+                        before,
+                        lanes,
+                        first,
+                        block,
+                        now,
+                        table[k, frame],
+                        key,
+                        parameters,
+                        memory,
+                    )
         copy_rows(before, blocks[block])
 
 
-def copy_rows(source, target):  # type: ignore[no-untyped-def]
+def copy_rows(source, target):
     """Copy a block (row, lane)."""
     for row in range(source.shape[0]):
         for lane in range(source.shape[1]):
             target[row, lane] = source[row, lane]
 
 
-def observe(observers, layout, k, before, after, lanes, particle, block, step, row, key, parameters, memory):  # type: ignore[no-untyped-def]
+def observe(observers, layout, k, before, after, lanes, particle, block, step, row, key, parameters, memory):
     """Call observer ``k`` on its unit of ``memory``."""
     _every, blocks_per_unit, unit_rows, unit_columns, offset, first, length = layout[k]
     size = unit_rows * unit_columns

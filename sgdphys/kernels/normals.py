@@ -1,8 +1,9 @@
 """Normal deviates by Box-Muller in float32, written so that LLVM vectorises them (Box & Muller 1958, Ann. Math. Stat. 29, 610).
 
-Two 32-bit words give two independent normals: u = (w + 1) 2^-32 in (0, 1] gives the radius sqrt(-2 ln u) <= 6.66, the other word the angle.
-Logarithm, sine and cosine are polynomials on integer-reduced arguments (coefficients as in the Cephes library's single-precision
-functions, Moshier 1989), because pip's numba has no vector mathematics library and one call into libm stops vectorisation.
+Two 32-bit words give two independent normals: u = (w + 1) 2^-32 in (0, 1] gives the radius sqrt(-2 ln u) <= 6.66, the
+other word the angle. Logarithm, sine and cosine are polynomials on integer-reduced arguments (coefficients as in the
+Cephes library's single-precision functions, Moshier 1989), because pip's numba has no vector mathematics library and
+one call into libm stops vectorisation.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ BIT_0 = np.int32(1)
 BIT_1 = np.int32(2)
 
 
-def normals_from_words(words, channel, out):  # type: ignore[no-untyped-def]
+def normals_from_words(words, channel, out):
     """Turn ``words`` (4, lane) uint32 into standard normals ``out[:, channel]`` (4, lane) float32; row k serves step 4 q + k."""
     for pair in range(2):
         for lane in range(words.shape[1]):
@@ -65,7 +66,7 @@ def normals_from_words(words, channel, out):  # type: ignore[no-untyped-def]
             out[2 * pair + 1, channel, lane] = radius * second
 
 
-def fill_normals(key, particle, quad, stream, channels, words, out):  # type: ignore[no-untyped-def]
+def fill_normals(key, particle, quad, stream, channels, words, out):
     """Write the normals of four consecutive steps to ``out`` (4, channel, lane) float32; ``words`` (4, lane) is scratch."""
     for channel in range(channels):
         fill_words(key, particle, quad, stream, np.uint64(channel), words)

@@ -1,7 +1,8 @@
 """Observers' kernels: ``observe(before, after, lanes, particle, step, row, key, parameters, memory)``.
 
-``memory`` is the observer's own table: one unit per block (columns are lanes) or per granule of 4096 particles, which every block of the
-granule updates in turn. Sums run over groups of 64 lanes in a fixed order, so that they do not depend on the size of a block.
+``memory`` is the observer's own table: one unit per block (columns are lanes) or per granule of 4096 particles, which
+every block of the granule updates in turn. Sums run over groups of 64 lanes in a fixed order, so that they do not
+depend on the size of a block.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ NO_GROUP = np.uint64(0)
 UNIT = 2.3283064365386963e-10  # 2^-32
 
 
-def moments(before, after, lanes, particle, step, row, key, parameters, memory):  # type: ignore[no-untyped-def]
+def moments(before, after, lanes, particle, step, row, key, parameters, memory):
     """Merge the block's moments into ``memory[row]``: count, mean, co-moments (d, d), third and fourth central sums (d).
 
-    Groups of 64 lanes are merged by the pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not cancel. Lanes that hold a
-    non-finite number are left out. The last 3 d + d^2 + 1 columns are scratch for a group.
+    Groups of 64 lanes are merged by the pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not
+    cancel. Lanes that hold a non-finite number are left out. The last 3 d + d^2 + 1 columns are scratch for a group.
     """
     dim = np.int64(parameters[0])
     size = 1 + 3 * dim + dim * dim
@@ -40,7 +41,7 @@ def moments(before, after, lanes, particle, step, row, key, parameters, memory):
         merge_moments(dim, group, total)
 
 
-def group_moments(x, first, last, dim, out):  # type: ignore[no-untyped-def]
+def group_moments(x, first, last, dim, out):
     """Write count, mean, co-moments, third and fourth central sums of lanes ``first`` to ``last`` to ``out``."""
     for k in range(len(out)):
         out[k] = 0.0
@@ -64,7 +65,7 @@ def group_moments(x, first, last, dim, out):  # type: ignore[no-untyped-def]
                 out[third + dim + i] += u * u * u * u
 
 
-def all_finite(x, dim, lane):  # type: ignore[no-untyped-def]
+def all_finite(x, dim, lane):
     """Return whether every coordinate of a lane is finite."""
     total = 0.0
     for i in range(dim):
@@ -72,7 +73,7 @@ def all_finite(x, dim, lane):  # type: ignore[no-untyped-def]
     return total < np.inf
 
 
-def merge_moments(dim, source, target):  # type: ignore[no-untyped-def]
+def merge_moments(dim, source, target):
     """Merge the moments ``source`` into ``target``."""
     a = target[0]
     b = source[0]
@@ -104,12 +105,13 @@ def merge_moments(dim, source, target):  # type: ignore[no-untyped-def]
     target[0] = n
 
 
-def first_passage(before, after, lanes, particle, step, row, key, parameters, memory):  # type: ignore[no-untyped-def]
+def first_passage(before, after, lanes, particle, step, row, key, parameters, memory):
     """Note the time at which each lane first lies in the region; rows of ``memory``: that time, inside or not.
 
-    Parameters: dt, address of the region's indicator, then for the bridge 1 or 0, rate 2 T D of the coordinate across the boundary, its
-    number, the boundary and the sign of its inner side, then the region's own parameters. With the bridge, a step whose ends lie at the
-    distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (rate dt)).
+    Parameters: dt, address of the region's indicator, then for the bridge 1 or 0, rate 2 T D of the coordinate across
+    the boundary, its number, the boundary and the sign of its inner side, then the region's own parameters. With the
+    bridge, a step whose ends lie at the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (rate
+    dt)).
     """
     dt = parameters[0]
     indicator = field_at(np.float64(parameters[1]).view(np.uint64))
@@ -130,7 +132,7 @@ def first_passage(before, after, lanes, particle, step, row, key, parameters, me
             memory[0, lane] = step * dt if crossed & np.isnan(memory[0, lane]) else memory[0, lane]
 
 
-def note_inside(indicator, x, own, time, inside, memory):  # type: ignore[no-untyped-def]
+def note_inside(indicator, x, own, time, inside, memory):
     """Write ``time`` to the first row of ``memory`` for lanes that are inside and have no time yet."""
     for lane in range(x.shape[1]):
         inside[0, lane] = 0.0

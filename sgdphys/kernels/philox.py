@@ -1,7 +1,8 @@
 """Counter-based random bits: Philox4x32-10 (Salmon et al. 2011, SC'11, section 4 and table 2).
 
-A draw is a pure function of (seed, sweep point; particle, step, stream, group). Nothing is stored between steps, so results do not
-depend on threads, blocks, chunks or resumption. The layout of counter and key below is a file format (``schema.RNG_VERSION``):
+A draw is a pure function of (seed, sweep point; particle, step, stream, group). Nothing is stored between steps, so
+results do not depend on threads, blocks, chunks or resumption. The layout of counter and key below is a file format
+(``schema.RNG_VERSION``):
 
 ====  =======================================================================
 word  content
@@ -24,7 +25,17 @@ import operator
 
 import numpy as np
 
-__all__ = ["GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words", "key_of", "philox_words"]
+__all__ = [
+    "GROUP_LIMIT",
+    "PARTICLE_LIMIT",
+    "STEP_LIMIT",
+    "STREAMS",
+    "check_counters",
+    "draw",
+    "fill_words",
+    "key_of",
+    "philox_words",
+]
 
 STREAMS = {
     "kick": 1,  # first normals of a step
@@ -78,12 +89,16 @@ def check_counters(*, particles: int, steps: int, groups: int) -> None:
     ValueError
         More particles, steps or channels than the counter layout can number.
     """
-    for name, value, limit in (("particles", particles, PARTICLE_LIMIT), ("steps", steps, STEP_LIMIT), ("channels", groups, GROUP_LIMIT)):
+    for name, value, limit in (
+        ("particles", particles, PARTICLE_LIMIT),
+        ("steps", steps, STEP_LIMIT),
+        ("channels", groups, GROUP_LIMIT),
+    ):
         if value > limit:
             raise ValueError(f"the random counters number at most {limit} {name}, got {value}: the noise would repeat")
 
 
-def philox_words(key_0, key_1, c0, c1, c2, c3):  # type: ignore[no-untyped-def]
+def philox_words(key_0, key_1, c0, c1, c2, c3):
     """Return the four output words of Philox4x32-10 for a key and a counter, all held in uint64 below 2^32."""
     for _ in range(10):
         product_0 = MULTIPLIER_0 * c0
@@ -97,13 +112,13 @@ def philox_words(key_0, key_1, c0, c1, c2, c3):  # type: ignore[no-untyped-def]
     return c0, c1, c2, c3
 
 
-def draw(key, particle, step, stream, group):  # type: ignore[no-untyped-def]
+def draw(key, particle, step, stream, group):
     """Return the four words of one particle, step, stream and group, in the counter layout above."""
     c3 = (((particle >> HALF) & LOW_16) << SHIFT_16) | ((step >> HALF) & LOW_16)
     return philox_words(key & MASK, key >> HALF, particle & MASK, step & MASK, (stream << SHIFT_24) | group, c3)
 
 
-def fill_words(key, particle, step, stream, group, out):  # type: ignore[no-untyped-def]
+def fill_words(key, particle, step, stream, group, out):
     """Write the four words of each particle ``particle + lane`` to ``out``, shape (4, lane), uint32."""
     for lane in range(out.shape[1]):
         w0, w1, w2, w3 = draw(key, particle + np.uint64(lane), step, stream, group)

@@ -1,6 +1,7 @@
 """Typed function pointers: block kernels are compiled apart and joined at run time by their addresses.
 
-``field_at(address)`` turns an address into a function that compiled code can call; likewise ``kick_at`` and ``observer_at``.
+``field_at(address)`` turns an address into a function that compiled code can call; likewise ``kick_at`` and
+``observer_at``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _VECTOR = types.Array(types.float64, 1, "C")
 _NORMALS = types.Array(types.float32, 2, "C")
 
 FIELD = types.void(_MATRIX, _VECTOR, types.float64, _MATRIX)  # x, parameters, factor, out: out += factor * field
-KICK = types.void(_NORMALS, _MATRIX, _VECTOR, types.float64, _MATRIX, _MATRIX)  # normals, x, parameters, factor, base, out
+KICK = types.void(
+    _NORMALS, _MATRIX, _VECTOR, types.float64, _MATRIX, _MATRIX
+)  # normals, x, parameters, factor, base, out
 # before, after, lanes in use, first particle, step, row of the time table, key, parameters, memory
 OBSERVER = types.void(
     _MATRIX, _MATRIX, types.int64, types.uint64, types.int64, types.int64, types.uint64, _VECTOR, _MATRIX

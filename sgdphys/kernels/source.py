@@ -1,7 +1,8 @@
 """From plain Python functions to the text of a self-contained module that numba can compile and cache.
 
-The text holds the function, every function of ours that it names, in the order of dependence, and the module-level numbers they use as
-literals. A change anywhere in that chain changes the text, hence its hash, hence the cached file: a stale kernel cannot be loaded.
+The text holds the function, every function of ours that it names, in the order of dependence, and the module-level
+numbers they use as literals. A change anywhere in that chain changes the text, hence its hash, hence the cached file:
+a stale kernel cannot be loaded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One step of each integrator on a block: plain functions that the common loop is compiled with.
 
-All have the signature ``step(before, after, dim, gradient, kick, normals, settings)``: ``before`` and ``after`` are (row, lane) with the
-coordinates in the first ``dim`` rows; ``normals`` are the (channel, lane) float32 deviates of this step; ``settings`` is the flat array that
-the integrator's ``settings`` method returns.
+All have the signature ``step(before, after, dim, gradient, kick, normals, settings)``: ``before`` and ``after`` are
+(row, lane) with the coordinates in the first ``dim`` rows; ``normals`` are the (channel, lane) float32 deviates of
+this step; ``settings`` is the flat array that the integrator's ``settings`` method returns.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from sgdphys.kernels.kicks import apply_kick
 __all__ = ["euler_maruyama_step", "heavy_ball_step", "stochastic_gradient_step"]
 
 
-def euler_maruyama_step(before, after, dim, gradient, kick, normals, settings):  # type: ignore[no-untyped-def]
-    """x <- x - dt grad f(x) + sqrt(2 T dt) B xi; settings: dt, sqrt(2 T dt)."""
+def euler_maruyama_step(before, after, dim, gradient, kick, normals, settings):
+    """X <- x - dt grad f(x) + sqrt(2 T dt) B xi; settings: dt, sqrt(2 T dt)."""
     apply_kick(kick, normals, before, settings[1], before, after)
     add_field(gradient, before, -settings[0], after)
 
 
-def stochastic_gradient_step(before, after, dim, gradient, kick, normals, settings):  # type: ignore[no-untyped-def]
-    """x <- x - lr (grad f(x) + wd x) + noise; settings: lr, sqrt(lr^2 factor / B), weight decay."""
+def stochastic_gradient_step(before, after, dim, gradient, kick, normals, settings):
+    """X <- x - lr (grad f(x) + wd x) + noise; settings: lr, sqrt(lr^2 factor / B), weight decay."""
     apply_kick(kick, normals, before, settings[1], before, after)
     if settings[2] != 0.0:
         shrink = settings[0] * settings[2]
@@ -30,8 +30,8 @@ def stochastic_gradient_step(before, after, dim, gradient, kick, normals, settin
     add_field(gradient, before, -settings[0], after)
 
 
-def heavy_ball_step(before, after, dim, gradient, kick, normals, settings):  # type: ignore[no-untyped-def]
-    """v <- mu v + grad f(x) + wd x + noise, x <- x - lr v; settings: lr, sqrt(factor / B), weight decay, mu."""
+def heavy_ball_step(before, after, dim, gradient, kick, normals, settings):
+    """V <- mu v + grad f(x) + wd x + noise, x <- x - lr v; settings: lr, sqrt(factor / B), weight decay, mu."""
     lr = settings[0]
     momentum = settings[3]
     x = before[:dim]

@@ -1,8 +1,8 @@
 """Elementary functions in float64 that vectorise: polynomials and rational functions without a call into libm.
 
-Accuracy against NumPy is a few units in the last place over the stated ranges; beyond them the functions saturate as the true ones do
-(exp overflows to infinity, log(0) is -infinity, log of a negative number is NaN). Sine and cosine reduce their argument by pi/2 in three
-parts and lose accuracy, like every such reduction, once |x| exceeds about 1e9.
+Accuracy against NumPy is a few units in the last place over the stated ranges; beyond them the functions saturate as
+the true ones do (exp overflows to infinity, log(0) is -infinity, log of a negative number is NaN). Sine and cosine
+reduce their argument by pi/2 in three parts and lose accuracy, like every such reduction, once |x| exceeds about 1e9.
 Coefficients: Cephes library, double precision (Moshier 1989, Methods and Programs for Mathematical Functions).
 """
 
@@ -30,7 +30,7 @@ HALF_PI_2 = 9.920935791635221e-10
 HALF_PI_3 = 5.170182981794105e-19
 
 
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """Exponential of a float64."""
     bounded = x if x < 709.9 else 709.9
     bounded = bounded if bounded > -745.2 else -745.2
@@ -39,7 +39,9 @@ def exp(x):  # type: ignore[no-untyped-def]
     r = r - power * LN2_LOW
     square = r * r
     p = r * ((1.26177193074810590878e-4 * square + 3.02994407707441961300e-2) * square + 9.99999999999999999910e-1)
-    q = ((3.00198505138664455042e-6 * square + 2.52448340349684104192e-3) * square + 2.27265548208155028766e-1) * square + 2.0
+    q = (
+        (3.00198505138664455042e-6 * square + 2.52448340349684104192e-3) * square + 2.27265548208155028766e-1
+    ) * square + 2.0
     mantissa = 1.0 + 2.0 * p / (q - p)
     whole = np.int64(power)
     half = whole >> np.int64(1)
@@ -49,7 +51,7 @@ def exp(x):  # type: ignore[no-untyped-def]
     return value if x == x else x
 
 
-def log(x):  # type: ignore[no-untyped-def]
+def log(x):
     """Natural logarithm of a float64."""
     small = x < 2.2250738585072014e-308
     scaled = x * TINY_SCALE if small else x
@@ -70,13 +72,13 @@ def log(x):  # type: ignore[no-untyped-def]
     return x if x == INFINITY else value
 
 
-def _reduced(x):  # type: ignore[no-untyped-def]
+def _reduced(x):
     power = np.floor(x * TWO_OVER_PI + 0.5)
     r = ((x - power * HALF_PI_1) - power * HALF_PI_2) - power * HALF_PI_3
     return r, np.int64(power)
 
 
-def _sine_part(r):  # type: ignore[no-untyped-def]
+def _sine_part(r):
     z = r * r
     p = 1.58962301576546568060e-10 * z - 2.50507477628578072866e-8
     p = (p * z + 2.75573136213857245213e-6) * z - 1.98412698295895385996e-4
@@ -84,7 +86,7 @@ def _sine_part(r):  # type: ignore[no-untyped-def]
     return r + r * z * p
 
 
-def _cosine_part(r):  # type: ignore[no-untyped-def]
+def _cosine_part(r):
     z = r * r
     p = -1.13585365213876817300e-11 * z + 2.08757008419747316778e-9
     p = (p * z - 2.75573141792967388112e-7) * z + 2.48015872888517045348e-5
@@ -92,26 +94,26 @@ def _cosine_part(r):  # type: ignore[no-untyped-def]
     return 1.0 - 0.5 * z + z * z * p
 
 
-def sin(x):  # type: ignore[no-untyped-def]
+def sin(x):
     """Sine of a float64 in radians."""
     r, quadrant = _reduced(x)
     value = _cosine_part(r) if (quadrant & np.int64(1)) != 0 else _sine_part(r)
     return -value if (quadrant & np.int64(2)) != 0 else value
 
 
-def cos(x):  # type: ignore[no-untyped-def]
+def cos(x):
     """Cosine of a float64 in radians."""
     r, quadrant = _reduced(x)
     value = _sine_part(r) if (quadrant & np.int64(1)) != 0 else _cosine_part(r)
     return -value if ((quadrant + np.int64(1)) & np.int64(2)) != 0 else value
 
 
-def tan(x):  # type: ignore[no-untyped-def]
+def tan(x):
     """Tangent of a float64 in radians."""
     return sin(x) / cos(x)
 
 
-def sinh(x):  # type: ignore[no-untyped-def]
+def sinh(x):
     """Hyperbolic sine of a float64."""
     z = x * x
     series = (((z * (1.0 / 110.0) + 1.0) * z * (1.0 / 72.0) + 1.0) * z * (1.0 / 42.0) + 1.0) * z * (1.0 / 20.0) + 1.0
@@ -122,13 +124,13 @@ def sinh(x):  # type: ignore[no-untyped-def]
     return series if z < 0.09 else large
 
 
-def cosh(x):  # type: ignore[no-untyped-def]
+def cosh(x):
     """Hyperbolic cosine of a float64."""
     half = exp((x if x > 0.0 else -x) * 0.5)
     return half * (0.5 * half) + 0.5 / half / half
 
 
-def tanh(x):  # type: ignore[no-untyped-def]
+def tanh(x):
     """Hyperbolic tangent of a float64."""
     magnitude = x if x > 0.0 else -x
     z = x * x

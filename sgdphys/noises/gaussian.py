@@ -1,6 +1,7 @@
 """Gaussian noise of constant diffusion: isotropic, diagonal, full and low rank.
 
-All hold the diffusion D, a gradient covariance in loss^2/x^2, never its root; the engine adds sqrt(2 T dt) B xi with B B^T = D.
+All hold the diffusion D, a gradient covariance in loss^2/x^2, never its root; the engine adds sqrt(2 T dt) B xi with
+B B^T = D.
 """
 
 from __future__ import annotations
@@ -135,11 +136,15 @@ class Full:
         if not np.all(np.isfinite(values)):
             raise ValueError("the diffusion matrix must be finite, it holds NaN or infinity")
         if not np.allclose(values, values.T, rtol=1e-10, atol=1e-12 * np.abs(values).max()):
-            raise ValueError(f"the diffusion matrix must be symmetric, it differs by {np.abs(values - values.T).max():.3g}")
+            raise ValueError(
+                f"the diffusion matrix must be symmetric, it differs by {np.abs(values - values.T).max():.3g}"
+            )
         object.__setattr__(self, "matrix", values)
         smallest, largest = self._decomposition[0][[0, -1]]
         if smallest < -1e-10 * max(largest, 0.0) or largest < 0:
-            raise ValueError(f"the diffusion matrix must be positive semi-definite, its smallest eigenvalue is {smallest:.3g}")
+            raise ValueError(
+                f"the diffusion matrix must be positive semi-definite, its smallest eigenvalue is {smallest:.3g}"
+            )
 
     @functools.cached_property
     def _decomposition(self) -> tuple[Array, Array]:

@@ -20,9 +20,10 @@ _KERNEL = ObserverKernel(first_passage)
 class FirstPassage:
     r"""The time at which each particle first lies in a region.
 
-    Looked at after every step, so the chain's own first passage: a continuous path may have entered and left between two steps. With
-    ``bridge=True`` such crossings are drawn from the Brownian bridge between the two ends, which cross the boundary with
-    probability :math:`\exp(-2 l_0 l_1 / (2 T D\,dt))` for ends at the distances l0 and l1 from it and D the diffusion across it.
+    Looked at after every step, so the chain's own first passage: a continuous path may have entered and left between
+    two steps. With ``bridge=True`` such crossings are drawn from the Brownian bridge between the two ends, which
+    cross the boundary with probability :math:`\exp(-2 l_0 l_1 / (2 T D\,dt))` for ends at the distances l0 and l1
+    from it and D the diffusion across it.
 
     Parameters
     ----------
@@ -64,7 +65,9 @@ class FirstPassage:
 
     def _bridge(self, boundary: HalfSpace | None, run: Run) -> tuple[float, ...]:
         if boundary is None:
-            raise ValueError(f"bridge=True needs a region that compares one coordinate with a number, got {self.region!r}")
+            raise ValueError(
+                f"bridge=True needs a region that compares one coordinate with a number, got {self.region!r}"
+            )
         if not run.overdamped:
             raise ValueError("bridge=True is for overdamped motion, the run has momentum; use bridge=False")
         diffusion = run.noise.diffusion(np.zeros((1, run.dim)))[0]

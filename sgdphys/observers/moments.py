@@ -21,9 +21,10 @@ _KERNEL = ObserverKernel(moments)
 class Moments:
     """Mean, covariance and their standard errors, reduced while the run goes on.
 
-    The covariance is the population one, divided by the number n of finite particles. Standard errors: sqrt(Var/n) for the mean,
-    sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is independent of the number of particles but for one
-    table per 4096 of them, and the result does not depend on threads or blocks to the bit.
+    The covariance is the population one, divided by the number n of finite particles. Standard errors: sqrt(Var/n)
+    for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is independent of the
+    number of particles but for one table per 4096 of them, and the result does not depend on threads or blocks to the
+    bit.
 
     Parameters
     ----------
@@ -80,7 +81,10 @@ def _merged(a: Array, b: Array, dim: int) -> Array:
     variance_a, variance_b = a[:, second][:, diagonal], b[:, second][:, diagonal]
     out = a + b
     out[:, fourth] += delta**4 * na * nb * (na**2 - na * nb + nb**2) / n**3
-    out[:, fourth] += 6 * delta**2 * (na**2 * variance_b + nb**2 * variance_a) / n**2 + 4 * delta * (na * b[:, third] - nb * a[:, third]) / n
+    out[:, fourth] += (
+        6 * delta**2 * (na**2 * variance_b + nb**2 * variance_a) / n**2
+        + 4 * delta * (na * b[:, third] - nb * a[:, third]) / n
+    )
     out[:, third] += delta**3 * na * nb * (na - nb) / n**2 + 3 * delta * (na * variance_b - nb * variance_a) / n
     out[:, second] += (delta[:, :, None] * delta[:, None, :] * (na * nb / n)[:, :, None]).reshape(-1, dim**2)
     out[:, mean] = a[:, mean] + delta * nb / n

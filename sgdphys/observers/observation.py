@@ -46,12 +46,13 @@ class Observation:
     per_granule
         Memory in units of 4096 particles (columns free), or of one block (columns are lanes).
     rows, columns
-        Size of a unit; ``rows=0`` means one for each of the observer's times, ``columns`` counts only with ``per_granule``.
+        Size of a unit; ``rows=0`` means one for each of the observer's times, ``columns`` counts only with
+        ``per_granule``.
     initial
         Value that fills the memory.
     result
-        Turns the memory into variables: for ``per_granule`` from an array (unit, row, column), otherwise (row, particle); the second argument
-        holds the observer's times.
+        Turns the memory into variables: for ``per_granule`` from an array (unit, row, column), otherwise (row,
+        particle); the second argument holds the observer's times.
     """
 
     kernel: ObserverKernel

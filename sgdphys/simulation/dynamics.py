@@ -74,7 +74,12 @@ class Dynamics:
 
 
 def settle(
-    landscape: Landscape, noise: Noise | None, sgd: SGD | None, temperature: float | None, dt: float | None, integrator: Integrator | None
+    landscape: Landscape,
+    noise: Noise | None,
+    sgd: SGD | None,
+    temperature: float | None,
+    dt: float | None,
+    integrator: Integrator | None,
 ) -> Dynamics:
     """Check the physical arguments of ``simulate`` and fill in what follows from them.
 
@@ -84,7 +89,9 @@ def settle(
         They contradict each other or break a rule.
     """
     if not hasattr(landscape, "gradient_terms"):
-        raise ValueError(f"{type(landscape).__name__} has no kernels for the engine; wrap it with landscapes.Custom(potential, gradient)")
+        raise ValueError(
+            f"{type(landscape).__name__} has no kernels for the engine; wrap it with landscapes.Custom(potential, gradient)"
+        )
     if sgd is None:
         if temperature is None or dt is None:
             raise ValueError("give sgd=, or both temperature= and dt=")
@@ -95,11 +102,17 @@ def settle(
         noise = Isotropic(1.0) if noise is None else noise
     else:
         if temperature is not None or dt is not None:
-            raise ValueError("give sgd= or temperature= and dt=, not both: SGD has the time step lr and its own temperature")
+            raise ValueError(
+                "give sgd= or temperature= and dt=, not both: SGD has the time step lr and its own temperature"
+            )
         if noise is None:
-            raise ValueError("sgd= needs a noise, the covariance of the per-sample gradients: for instance noises.Isotropic(1.0)")
+            raise ValueError(
+                "sgd= needs a noise, the covariance of the per-sample gradients: for instance noises.Isotropic(1.0)"
+            )
         if sgd.weight_decay and getattr(landscape, "origin", None) is not None:
-            raise ValueError("this landscape is a network's twin and holds the weight decay already: give an SGD with weight_decay=0")
+            raise ValueError(
+                "this landscape is a network's twin and holds the weight decay already: give an SGD with weight_decay=0"
+            )
         temperature, dt = sgd.effective_temperature, sgd.lr
     if integrator is None:
         integrator = EulerMaruyama() if sgd is None else StochasticGradient(momentum=sgd.momentum > 0)

@@ -90,7 +90,9 @@ class Ensemble:
     Surplus lanes of the last block go along as particles beyond the last; nobody looks at them.
     """
 
-    def __init__(self, state: Array, width: int, programs: Programs, observations: Sequence[Observation], timetable: Timetable) -> None:
+    def __init__(
+        self, state: Array, width: int, programs: Programs, observations: Sequence[Observation], timetable: Timetable
+    ) -> None:
         self.n_particles = len(state)
         self.width = width
         self.programs = programs
@@ -113,12 +115,16 @@ class Ensemble:
         """Return positions (and velocities) as (particle, row)."""
         return self.blocks.transpose(0, 2, 1).reshape(-1, self.programs.rows)[: self.n_particles]
 
-    def advance(self, pool: ThreadPoolExecutor, tasks: int, step: int, steps: NDArray[np.int64], out: Array, first_frame: int) -> None:
+    def advance(
+        self, pool: ThreadPoolExecutor, tasks: int, step: int, steps: NDArray[np.int64], out: Array, first_frame: int
+    ) -> None:
         """Advance from ``step`` through ``steps``; saved frames go to ``out`` (frame, particle, row), counted from ``first_frame``."""
         rows, table = self.timetable.rows(steps, first_frame)
         arguments = (steps, rows, out, table, step)
         bounds = self._bounds(tasks)
-        futures = [pool.submit(self._task, first, last, *arguments) for first, last in zip(bounds, bounds[1:], strict=False)]
+        futures = [
+            pool.submit(self._task, first, last, *arguments) for first, last in zip(bounds, bounds[1:], strict=False)
+        ]
         for future in futures:
             future.result()
 
@@ -163,13 +169,21 @@ class _Memory:
             rows = observation.rows or count
             columns = observation.columns if observation.per_granule else width
             units = -(-n_blocks // per_unit)
-            lines.append((int(observation.every_step), per_unit, rows, columns, offset, first, len(observation.parameters)))
+            lines.append(
+                (int(observation.every_step), per_unit, rows, columns, offset, first, len(observation.parameters))
+            )
             self.shapes.append((offset, (units, rows, columns)))
             offset += units * rows * columns
             first += len(observation.parameters)
         self._layout = np.array(lines, dtype=np.int64).reshape(len(observations), 7)
         self.values = np.concatenate(
-            [*(np.full(int(np.prod(shape)), o.initial) for o, (_, shape) in zip(observations, self.shapes, strict=True)), np.zeros(0)]
+            [
+                *(
+                    np.full(int(np.prod(shape)), o.initial)
+                    for o, (_, shape) in zip(observations, self.shapes, strict=True)
+                ),
+                np.zeros(0),
+            ]
         )
 
     def layout(self, first_block: int) -> NDArray[np.int64]:

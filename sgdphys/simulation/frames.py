@@ -149,9 +149,18 @@ class MemoryFrames(Frames):
 
     def dataset(self) -> xr.Dataset:
         """Return the cloud."""
-        arrays = {"position": self.state[..., : self.dim], "velocity": self.state[..., self.dim :], "potential": self.potential}
+        arrays = {
+            "position": self.state[..., : self.dim],
+            "velocity": self.state[..., self.dim :],
+            "potential": self.potential,
+        }
         named = {name: (schema.BY_NAME[name].dims, arrays[name]) for name in self.names}
-        return self.fixed().assign({name: (dims, values, schema.describe(name)) for name, (dims, values) in {**named, **self.variables}.items()})
+        return self.fixed().assign(
+            {
+                name: (dims, values, schema.describe(name))
+                for name, (dims, values) in {**named, **self.variables}.items()
+            }
+        )
 
 
 class StoreFrames(Frames):
@@ -181,7 +190,9 @@ class StoreFrames(Frames):
         ending = {"diverged": (("particle",), np.zeros(ensemble.n_particles, bool)), **_template(ensemble, self.plan)}
         sizes = {"particle": ensemble.n_particles}
         for name, (dims, values) in ending.items():
-            planned.append(PlannedArray(name, tuple(dims), str(np.asarray(values).dtype), tuple(schema.describe(name).items())))
+            planned.append(
+                PlannedArray(name, tuple(dims), str(np.asarray(values).dtype), tuple(schema.describe(name).items()))
+            )
             sizes |= dict(zip(dims, np.shape(values), strict=True))
         self.writer = create_store(self.path, self.fixed(), planned, sizes=sizes, overwrite=self.plan.request.overwrite)
         return first, True

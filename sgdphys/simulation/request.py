@@ -100,14 +100,15 @@ def plan(request: Request) -> Plan:
     last = last_step(first, dynamics.dt, request.t1, request.n_steps)
     saved = saved_steps(request.save_at, first, last, dynamics.dt)
     observed = tuple(
-        saved_steps([] if observer.at is None else observer.at, first, last, dynamics.dt, "at") for observer in request.observers
+        saved_steps([] if observer.at is None else observer.at, first, last, dynamics.dt, "at")
+        for observer in request.observers
     )
     check_counters(particles=len(state), steps=last // 4 + 1, groups=dynamics.noise.channels(dynamics.dim))
     return Plan(request, state, first, last, Timetable(saved, observed))
 
 
 def _describe_start(start: Any) -> Any:
-    if start is None or np.ndim(start) == 0 and not callable(start) and not hasattr(start, "data_vars"):
+    if start is None or (np.ndim(start) == 0 and not callable(start) and not hasattr(start, "data_vars")):
         return None if start is None else float(start)
     if callable(start):
         return f"callable {getattr(start, '__module__', '')}.{getattr(start, '__qualname__', repr(start))}"

@@ -63,7 +63,9 @@ def _ensemble(planned: Plan, threads: int) -> Ensemble:
     return Ensemble(planned.state, width, programs, observations, planned.timetable)
 
 
-def _advance(planned: Plan, ensemble: Ensemble, frames: Frames, divergence: Divergence, pool: ThreadPoolExecutor, threads: int) -> None:
+def _advance(
+    planned: Plan, ensemble: Ensemble, frames: Frames, divergence: Divergence, pool: ThreadPoolExecutor, threads: int
+) -> None:
     step, fresh = frames.recover(ensemble, planned.first)
     stretches = Stretches(planned, work=ensemble.blocks.size / threads, row_bytes=frames.frame_bytes)
     tasks = 1 if threads == 1 else 4 * threads

@@ -48,15 +48,17 @@ def simulate(
 ) -> xr.Dataset:
     r"""Simulate a cloud of particles under drift and diffusion.
 
-    With ``temperature`` and ``dt`` the particles follow :math:`dx = -\nabla f\,dt + \sqrt{2 T D}\,dW` (Ito); with ``sgd`` they take steps of SGD
-    with Gaussian gradient noise of covariance D/batch_size, and time is lr times the step.
+    With ``temperature`` and ``dt`` the particles follow :math:`dx = -\nabla f\,dt + \sqrt{2 T D}\,dW` (Ito); with
+    ``sgd`` they take steps of SGD with Gaussian gradient noise of covariance D/batch_size, and time is lr times the
+    step.
 
     Parameters
     ----------
     landscape
         The loss f.
     noise
-        The diffusion D, a gradient covariance in loss^2/x^2; None means ``Isotropic(1)`` with ``temperature`` and is refused with ``sgd``.
+        The diffusion D, a gradient covariance in loss^2/x^2; None means ``Isotropic(1)`` with ``temperature`` and is
+        refused with ``sgd``.
     sgd
         Settings of SGD; give these, or ``temperature`` and ``dt``.
     temperature
@@ -70,19 +72,22 @@ def simulate(
     n_particles
         Size of the ensemble; 10,000 if not given, or that of the cloud in ``start``.
     start
-        A number, an array (coordinate,) or (particle, coordinate), a function of a NumPy generator, an earlier cloud to go on from (absolute
-        step and state continue), or None for the landscape's first known minimum, else the origin.
+        A number, an array (coordinate,) or (particle, coordinate), a function of a NumPy generator, an earlier cloud
+        to go on from (absolute step and state continue), or None for the landscape's first known minimum, else the
+        origin.
     save_at
-        Number of equally spaced frames including both ends (1: the end only, 0: none), or an array of times, snapped to steps.
+        Number of equally spaced frames including both ends (1: the end only, 0: none), or an array of times, snapped
+        to steps.
     observers
         Reductions during the run, see ``sgdphys.observers``; they begin anew when a cloud is continued.
     integrator
         None means ``EulerMaruyama`` with ``temperature`` and the map of SGD itself with ``sgd``.
     seed, point
-        Name the noise: equal seed and point give equal bits for any threads, block size, ensemble size and after resumption; different
-        points of a sweep are independent.
+        Name the noise: equal seed and point give equal bits for any threads, block size, ensemble size and after
+        resumption; different points of a sweep are independent.
     threads, block_size
-        Number of threads, and lanes of a block (a power of two from 64 to 4096); they change the speed and not one bit of the result.
+        Number of threads, and lanes of a block (a power of two from 64 to 4096); they change the speed and not one
+        bit of the result.
     record_potential
         Also save f at the frames.
     storage
@@ -97,8 +102,9 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        ``position(time, particle, coordinate)``, with momentum ``velocity``, on request ``potential(time, particle)``; ``diverged(particle)``;
-        the observers' variables; coordinates time and step; the configuration in the attributes.
+        ``position(time, particle, coordinate)``, with momentum ``velocity``, on request ``potential(time,
+        particle)``; ``diverged(particle)``; the observers' variables; coordinates time and step; the configuration in
+        the attributes.
 
     Raises
     ------

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sgdphys import schema
 from sgdphys.kernels.philox import STREAMS, key_of
@@ -27,8 +26,8 @@ def starting_positions(start: Any, landscape: Landscape, n_particles: int, seed:
     Parameters
     ----------
     start
-        A number, an array (coordinate,) or (particle, coordinate), a function of a NumPy random generator that returns one of these, or None
-        for the landscape's first known minimum, else the origin.
+        A number, an array (coordinate,) or (particle, coordinate), a function of a NumPy random generator that
+        returns one of these, or None for the landscape's first known minimum, else the origin.
     landscape
         Gives the number of coordinates and the minima.
     n_particles
@@ -75,11 +74,15 @@ def continued_state(cloud: xr.Dataset, dim: int, n_particles: int | None, rows: 
     schema.validate_cloud(cloud)
     last = cloud.isel(time=-1)
     if cloud["position"].dtype != np.float64:
-        raise ValueError("start: this cloud was stored as float32 and cannot be continued exactly; simulate with storage='float64'")
+        raise ValueError(
+            "start: this cloud was stored as float32 and cannot be continued exactly; simulate with storage='float64'"
+        )
     if last.sizes["coordinate"] != dim:
         raise ValueError(f"start: the cloud has {last.sizes['coordinate']} coordinates, the landscape has {dim}")
     if n_particles is not None and last.sizes["particle"] != n_particles:
-        raise ValueError(f"start: the cloud has {last.sizes['particle']} particles, n_particles is {n_particles}; leave n_particles out")
+        raise ValueError(
+            f"start: the cloud has {last.sizes['particle']} particles, n_particles is {n_particles}; leave n_particles out"
+        )
     state = [last["position"].values]
     if rows == 2 * dim:
         if "velocity" not in cloud:

@@ -47,7 +47,9 @@ def last_step(first: int, dt: float, t1: float | None, n_steps: int | None) -> i
     last = round(ratio)
     if abs(ratio - last) > 1e-9 * max(1.0, abs(ratio)):
         below, above = np.floor(ratio) * dt, np.ceil(ratio) * dt
-        raise ValueError(f"t1 must be a multiple of the time step {dt:g}, got {t1:g}; the nearest are {below:.12g} and {above:.12g}")
+        raise ValueError(
+            f"t1 must be a multiple of the time step {dt:g}, got {t1:g}; the nearest are {below:.12g} and {above:.12g}"
+        )
     if last <= first:
         raise ValueError(f"t1 must lie after the beginning of the run at time {first * dt:g}, got {t1:g}")
     return last
@@ -59,7 +61,8 @@ def saved_steps(save_at: int | ArrayLike, first: int, last: int, dt: float, name
     Parameters
     ----------
     save_at
-        Number of equally spaced frames including both ends (1: the end only, 0: none), or times, which are snapped to the nearest step.
+        Number of equally spaced frames including both ends (1: the end only, 0: none), or times, which are snapped to
+        the nearest step.
     first, last
         Absolute first and last step.
     dt
@@ -89,5 +92,7 @@ def saved_steps(save_at: int | ArrayLike, first: int, last: int, dt: float, name
         raise ValueError(f"{name} must be a one-dimensional array of finite times, got shape {times.shape}")
     steps = np.unique(np.round(times / dt).astype(np.int64))
     if len(steps) and (steps[0] < first or steps[-1] > last):
-        raise ValueError(f"{name} must lie between {first * dt:g} and {last * dt:g}, got {times.min():g} to {times.max():g}")
+        raise ValueError(
+            f"{name} must lie between {first * dt:g} and {last * dt:g}, got {times.min():g} to {times.max():g}"
+        )
     return steps

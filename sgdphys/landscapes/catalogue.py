@@ -1,0 +1,99 @@
+"""Landscapes by name, for the command line, and by configuration, from a store."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgdphys.errors import FormulaError
+from sgdphys.landscapes.algebra import Linear, Scaled, Sum, Tilted
+from sgdphys.landscapes.base import BlockLandscape
+from sgdphys.landscapes.expression import Expression
+from sgdphys.landscapes.flat_sharp import FlatSharp
+from sgdphys.landscapes.mueller_brown import MuellerBrown
+from sgdphys.landscapes.quadratic import Quadratic
+from sgdphys.landscapes.wells import DoubleWell
+
+__all__ = ["NAMES", "named", "restore"]
+
+NAMES: dict[str, Callable[[], BlockLandscape]] = {
+    "double-well": DoubleWell,
+    "mueller-brown": MuellerBrown,
+    "flat-sharp": FlatSharp,
+}
+_PLAIN = {kind.__name__: kind for kind in (DoubleWell, FlatSharp, Linear, MuellerBrown)}
+_NESTED = {kind.__name__: kind for kind in (Scaled, Tilted)}
+
+Variables = Mapping[str, NDArray[np.float64]]
+
+
+def named(name: str) -> BlockLandscape:
+    """Return the landscape of a name in ``NAMES``, else of the text as a formula.
+
+    Parameters
+    ----------
+    name
+        ``"double-well"``, ``"mueller-brown"``, ``"flat-sharp"``, or a formula.
+
+    Returns
+    -------
+    BlockLandscape
+        The landscape.
+
+    Raises
+    ------
+    FormulaError
+        The text is neither a name nor a formula.
+    """
+    if name in NAMES:
+        return NAMES[name]()
+    try:
+        return Expression(name)
+    except FormulaError as error:
+        close = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"named landscapes are {', '.join(NAMES)}"
+        raise FormulaError(f"{error} ({hint})") from None
+
+
+def restore(configuration: Mapping[str, Any], variables: Variables | None = None) -> BlockLandscape:
+    """Make a landscape from its ``configuration()``.
+
+    Parameters
+    ----------
+    configuration
+        What ``configuration()`` returned, as read back from JSON.
+    variables
+        Arrays of ``variables()`` by name.
+
+    Returns
+    -------
+    BlockLandscape
+        The landscape.
+
+    Raises
+    ------
+    ValueError
+        It holds the user's own functions or classes, which no store holds.
+    """
+    arguments = dict(configuration)
+    name = arguments.pop("landscape")
+    if name in _PLAIN:
+        return _PLAIN[name](**arguments)
+    if name in _NESTED:
+        return _NESTED[name](restore(arguments.pop("of"), variables), **arguments)
+    if name == "Sum":
+        return Sum(*(restore(part, variables) for part in arguments["parts"]))
+    if name == "Expression":
+        return Expression(arguments["formula"], **arguments["parameters"])
+    if name == "Quadratic":
+        return _quadratic(arguments, variables or {})
+    raise ValueError(f"a landscape {name} holds the user's own code, which no store holds; make it anew")
+
+
+def _quadratic(arguments: dict[str, Any], variables: Variables) -> Quadratic:
+    matrix = variables["quadratic_matrix"] if arguments["matrix"] is None else np.array(arguments["matrix"])
+    return Quadratic(matrix, arguments["constant"], variables.get("origin"), variables.get("basis"))

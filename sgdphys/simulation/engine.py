@@ -80,7 +80,7 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
             raise ValueError(f"block_size must be a power of two from {GROUP} to {GRANULE}, got {block_size}")
         return block_size
     bytes_per_lane = 16 * rows + 16 * channels + 16
-    lanes = min(512, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
+    lanes = min(2048, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
     return max(GROUP, 2 ** int(np.log2(max(lanes, GROUP))))
 
 

@@ -25,7 +25,7 @@ __all__ = ["run"]
 
 STRETCH_SECONDS = 0.2  # between two looks at progress, divergence and Ctrl-C
 FRAME_BYTES_AT_ONCE = 2**27  # frames of a stretch that are held before they are stored
-FIRST_GUESS = 1e-8  # seconds per particle-step and row, before the first measurement
+FIRST_GUESS = 1e-9  # seconds per particle-step and row, before the first measurement
 
 
 def run(request: Request) -> xr.Dataset:

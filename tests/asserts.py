@@ -1,0 +1,96 @@
+"""One function for each property, applied to everything that claims it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+
+def assert_generator(matrix):
+    """Columns sum to zero and no off-diagonal is negative: probability is kept and stays positive."""
+    largest = abs(matrix).max()
+    assert abs(np.asarray(matrix.sum(axis=0))).max() <= 1e-13 * largest
+    off_diagonal = matrix.tocoo()
+    assert off_diagonal.data[off_diagonal.row != off_diagonal.col].min() >= 0
+
+
+def assert_stationary(matrix, density, tolerance=1e-13):
+    """No row of L p exceeds rounding of its terms: |L p| <= tolerance |L| p with row norms."""
+    scale = abs(matrix).sum(axis=1).max() * density.max()
+    assert np.abs(matrix @ density).max() <= tolerance * scale
+
+
+def assert_keeps_mass(density, tolerance=1e-13):
+    """The total probability of every frame is one."""
+    np.testing.assert_allclose(density["mass"].values, 1.0, rtol=0, atol=tolerance)
+
+
+def assert_never_negative(density):
+    """No cell of any frame holds less than nothing."""
+    assert float(density["density"].min()) >= 0
+
+
+def assert_falls(values, rounding=1e-12):
+    """Every value is below the one before, up to rounding of the largest."""
+    values = np.asarray(values)
+    assert np.all(np.diff(values) <= rounding * np.abs(values).max()), np.diff(values).max()
+
+
+def assert_within(estimate, exact, standard_error, largest=4.0):
+    """The estimate is at most ``largest`` standard errors away from the exact value."""
+    z = (np.asarray(estimate) - np.asarray(exact)) / np.asarray(standard_error)
+    assert np.all(np.abs(z) < largest), f"z = {z}"
+
+
+def assert_second_order(errors, slack=0.15):
+    """Errors at spacings h, h/2, h/4, ... fall by four each time."""
+    orders = np.log2(np.abs(errors[:-1]) / np.abs(errors[1:]))
+    assert np.all(np.abs(orders - 2) < slack), f"orders {orders}"
+
+
+def central_difference(field, points, step=6e-6):
+    """Return the derivative of ``field`` (particle, ...) by each coordinate, as the last axis; error about 1e-10."""
+    moves = step * np.eye(points.shape[1])
+    return np.stack([(field(points + move) - field(points - move)) / (2 * step) for move in moves], axis=-1)
+
+
+def assert_gradient_is_derivative(landscape, points, relative=1e-6):
+    """The gradient is the derivative of the potential; its negative (a force) is far off."""
+    gradient = landscape.gradient(points)
+    assert gradient.shape == points.shape
+    scale = np.max(np.abs(gradient))
+    difference = central_difference(landscape.potential, points)
+    assert np.max(np.abs(gradient - difference)) < relative * scale
+    assert np.max(np.abs(-gradient - difference)) > scale
+
+
+def assert_hessian_is_derivative(landscape, points, relative=1e-6):
+    """The Hessian is the derivative of the gradient, and symmetric."""
+    hessian = landscape.hessian(points)
+    assert hessian.shape == (*points.shape, points.shape[1])
+    scale = np.max(np.abs(hessian)) + np.max(np.abs(landscape.gradient(points)))
+    assert np.max(np.abs(hessian - central_difference(landscape.gradient, points))) < relative * scale
+    assert np.max(np.abs(hessian - hessian.transpose(0, 2, 1))) <= 1e-12 * scale
+
+
+def assert_critical_points(landscape):
+    """Minima and saddles have no gradient; minima curve up in all directions, saddles in all but one."""
+    for points, falling in ((landscape.minima, 0), (landscape.saddles, 1)):
+        assert points.ndim == 2
+        assert points.shape[1] == landscape.dim
+        if len(points):
+            assert np.max(np.abs(landscape.gradient(points))) < 1e-10
+            eigenvalues = np.linalg.eigvalsh(landscape.hessian(points))
+            assert np.all(np.count_nonzero(eigenvalues < 0, axis=1) == falling)
+            assert np.all(eigenvalues != 0)
+
+
+def assert_configuration_is_complete(landscape, restore, points):
+    """The configuration survives JSON and, with the variables, makes the same landscape again, to the bit."""
+    configuration = json.loads(json.dumps(landscape.configuration()))
+    again = restore(configuration, {name: array for name, (_, array) in landscape.variables().items()})
+    assert np.array_equal(again.potential(points), landscape.potential(points))
+    assert np.array_equal(again.gradient(points), landscape.gradient(points))
+    assert np.array_equal(again.hessian(points), landscape.hessian(points))
+    assert again.configuration() == landscape.configuration()

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from grid_landscapes import Bowl, Well
+
+from sgdphys import SGD
+from sgdphys.fokker_planck import Grid, discretise
+from sgdphys.noises import Diagonal, Full, Isotropic
+
+LINE = Grid([(-2, 2, 40)])
+PLANE = Grid([(-2, 2, 10), (-2, 2, 12)])
+
+
+class Cliff:
+    dim = 1
+
+    def potential(self, x):
+        return np.where(x[:, 0] > 1.5, np.nan, x[:, 0] ** 2)
+
+
+class Hot:
+    def diffusion(self, x):
+        return (1 + x**2)[:, :, None]
+
+
+def test_sgd_is_its_effective_temperature():
+    sgd = SGD(lr=0.2, batch_size=4, n_samples=100, sampling="without")
+    by_sgd = discretise(Well(), Isotropic(2.0), sgd=sgd, grid=LINE)
+    by_temperature = discretise(Well(), Isotropic(2.0), temperature=sgd.effective_temperature, grid=LINE)
+    np.testing.assert_array_equal(by_sgd.forward, by_temperature.forward)
+    assert by_sgd.energies == (pytest.approx(0.2 / 8 * 96 / 99 * 2),)
+
+
+def test_momentum_speeds_up_and_heats():
+    plain = discretise(Well(), Isotropic(1.0), temperature=0.025 / 0.1, grid=LINE)
+    heavy = discretise(Well(), Isotropic(1.0), sgd=SGD(lr=0.2, batch_size=4, momentum=0.9), grid=LINE)
+    np.testing.assert_allclose(heavy.forward, 10 * plain.forward, rtol=1e-12)
+
+
+def test_weight_decay_joins_the_potential():
+    decayed = discretise(Well(), Isotropic(1.0), sgd=SGD(lr=0.2, batch_size=4, weight_decay=0.6), grid=LINE)
+    x = LINE.centres[0]
+    np.testing.assert_allclose(decayed.potential, x**4 / 4 - x**2 / 2 + 0.3 * x**2)
+
+
+def test_diagonal_noise_has_one_energy_for_each_axis():
+    operator = discretise(Bowl(((1.0, 0.0), (0.0, 1.0))), Diagonal([1.0, 0.5]), temperature=0.2, grid=PLANE)
+    assert operator.energies == pytest.approx((0.2, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperature": 0.0}, "temperature must be positive"),
+        ({"temperature": -1.0}, "temperature must be positive"),
+        ({"temperature": float("nan")}, "temperature must be positive"),
+        ({}, "exactly one of temperature= and sgd="),
+        ({"temperature": 0.1, "sgd": SGD(lr=0.1, batch_size=1)}, "exactly one of temperature= and sgd="),
+        ({"sgd": SGD(lr=0.1, batch_size=1)}, "give a noise"),
+        ({"sgd": SGD(0.1, 4, n_samples=4, sampling="without"), "noise": Isotropic(1.0)}, "must be positive"),
+        ({"sgd": SGD(0.1, 4, n_samples=40, sampling="shuffle"), "noise": Isotropic(1.0)}, "no effective temperature"),
+        ({"temperature": 0.1, "noise": Hot()}, "depends on x"),
+        ({"temperature": 0.1, "noise": Isotropic(0.0)}, "must be positive on a grid"),
+        ({"temperature": 0.1, "grid": PLANE}, "2 axes, the landscape 1 coordinates"),
+        ({"temperature": 0.1, "landscape": Cliff()}, r"nan in 5 cells, first at \(1.55\)"),
+        ({"temperature": 0.1, "landscape": Well(dim=2), "grid": PLANE, "noise": Diagonal([1, 2, 3])}, "3 coordinates"),
+        ({"temperature": 1, "landscape": Well(dim=2), "grid": PLANE, "noise": Full([[2, 1], [1, 2]])}, "not diagonal"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(arguments, message):
+    settings = {"landscape": Well(), "grid": LINE} | arguments
+    with pytest.raises(ValueError, match=message) as refusal:
+        discretise(settings.pop("landscape"), settings.pop("noise", None), **settings)
+    assert "\n" not in str(refusal.value)

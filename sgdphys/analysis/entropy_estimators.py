@@ -122,7 +122,7 @@ def nearest_neighbour_entropy(points: Array, resolution: float = 0.0) -> Entropy
     Returns
     -------
     EntropyEstimate
-        Minus infinity when all points coincide.
+        Minus infinity when all points coincide, or four do and there is no resolution.
 
     Raises
     ------
@@ -139,7 +139,8 @@ def nearest_neighbour_entropy(points: Array, resolution: float = 0.0) -> Entropy
     if np.all(points == points[0]):
         return EntropyEstimate(-math.inf, np.zeros(count))
     distances = cKDTree(points).query(points, NEIGHBOURS + 1)[0][:, -1]
-    contributions = dim * np.log(np.maximum(distances, resolution))
+    with np.errstate(divide="ignore"):
+        contributions = dim * np.log(np.maximum(distances, resolution))
     ball = dim / 2 * math.log(math.pi) - gammaln(dim / 2 + 1)
     value = digamma(count) - digamma(NEIGHBOURS) + ball + contributions.mean()
     return EntropyEstimate(float(value), contributions, _NEIGHBOUR_EXCESS)

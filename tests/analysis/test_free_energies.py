@@ -1,0 +1,122 @@
+import math
+
+import numpy as np
+import pytest
+from asserts import assert_falls, assert_within
+from clouds import cloud_of
+from grid_landscapes import Bowl, Well
+
+from sgdphys import schema
+from sgdphys.analysis import free_energy, relative_entropy
+from sgdphys.fokker_planck import Grid, evolve, stationary
+from sgdphys.noises import Isotropic
+
+T = 0.1
+TIMES = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
+# T KL(p || p_ss) of the Ornstein-Uhlenbeck process h = 1, T = .1 from mean 1, variance .01
+GOLDEN = np.array([0.570129, 0.187491, 0.0680717, 0.00916469, 0.000167734])
+EQUILIBRIUM = -T * 0.5 * math.log(2 * math.pi * T)
+LINE = Grid([(-3, 3, 400)])
+
+
+def relaxing_cloud(count, seed=1):
+    rng = np.random.default_rng(seed)
+    mean, variance = np.exp(-TIMES), T + (0.01 - T) * np.exp(-2 * TIMES)
+    frames = mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(len(TIMES), count))
+    return cloud_of(*frames, times=TIMES)
+
+
+@pytest.mark.parametrize("method", ["gaussian", "nearest-neighbour", "grid"])
+def test_free_energy_of_a_relaxing_cloud(method):
+    result = free_energy(relaxing_cloud(100_000), Bowl(), temperature=T, reference=EQUILIBRIUM, method=method)
+    assert_within(T * result["relative_entropy"], GOLDEN, T * result["relative_entropy_standard_error"])
+    assert float(result["relative_entropy_standard_error"][2]) < 0.01 * GOLDEN[2] / T
+    wrong = free_energy(relaxing_cloud(100_000), Bowl(), temperature=2 * T, method=method)["free_energy"] - EQUILIBRIUM
+    assert np.all(np.abs(wrong - GOLDEN) > 10 * result["free_energy_standard_error"])
+    for name in result:
+        assert result[name].attrs == schema.describe(str(name))
+
+
+def test_the_gaussian_standard_error_is_that_of_the_delta_method():
+    # SE(KL)^2 = [(m h/T)^2 s + (h/T - 1/s)^2 s^2/2]/n: mean energy and entropy are correlated
+    result = free_energy(relaxing_cloud(100_000), Bowl(), temperature=T, reference=EQUILIBRIUM, method="gaussian")
+    mean, s = np.exp(-TIMES), T + (0.01 - T) * np.exp(-2 * TIMES)
+    exact = np.sqrt(((mean / T) ** 2 * s + (1 / T - 1 / s) ** 2 * s**2 / 2) / 100_000)
+    np.testing.assert_allclose(result["relative_entropy_standard_error"][:4], exact[:4], rtol=0.02)
+    apart = np.hypot(result["mean_potential_standard_error"], T * result["entropy_standard_error"]) / T
+    assert float(apart[4] / exact[4]) > 5  # added as if independent
+
+
+@pytest.mark.parametrize("method", ["gaussian", "nearest-neighbour"])
+def test_standard_errors_are_the_spread_of_repetitions(method):
+    rng = np.random.default_rng(2)
+    cloud = cloud_of(*(0.4 + 0.25 * rng.normal(size=(300, 1000))))
+    result = free_energy(cloud, Bowl(), temperature=T, method=method)
+    for name in ("mean_potential", "entropy", "free_energy"):
+        spread, error = float(result[name].std()), float(result[f"{name}_standard_error"].mean())
+        assert error == pytest.approx(spread, rel=0.17), name
+
+
+def test_a_density_and_a_cloud_answer_alike():
+    cloud = relaxing_cloud(100_000)
+    start = np.exp(-((LINE.centres[0] - 1) ** 2) / 0.02)
+    density = evolve(Bowl(), temperature=T, grid=LINE, start=start, times=TIMES)
+    by_cloud = free_energy(cloud, Bowl(), temperature=T, reference=stationary(Bowl(), temperature=T, grid=LINE))
+    by_grid = free_energy(density, Bowl(), temperature=T)
+    for name in ("mean_potential", "entropy", "free_energy", "relative_entropy"):
+        assert_within(by_cloud[name], by_grid[name], by_cloud[f"{name}_standard_error"])
+    np.testing.assert_allclose(T * by_grid["relative_entropy"], GOLDEN, rtol=0.005)
+    assert_falls(by_grid["free_energy"])
+
+
+def test_relative_entropy_is_free_energy_above_equilibrium():
+    density = evolve(Well(tilt=0.1), temperature=T, grid=LINE, start=-1.0, times=np.linspace(0.1, 20, 30))
+    reference = stationary(Well(tilt=0.1), temperature=T, grid=LINE)
+    direct = relative_entropy(density, reference)["relative_entropy"]
+    by_energy = free_energy(density, Well(tilt=0.1), temperature=T)["relative_entropy"]
+    by_reference = free_energy(density, Well(tilt=0.1), temperature=T, reference=reference)["relative_entropy"]
+    np.testing.assert_allclose(direct, by_energy, atol=1e-12)
+    np.testing.assert_allclose(direct, by_reference, atol=1e-12)
+    assert_falls(direct)
+    assert float(relative_entropy(reference, reference)["relative_entropy"][0]) == pytest.approx(0, abs=1e-13)
+
+
+def test_relative_entropy_of_a_cloud_from_its_own_density():
+    rng = np.random.default_rng(3)
+    reference = stationary(Bowl(), temperature=T, grid=LINE)
+    cloud = cloud_of(math.sqrt(T) * rng.normal(size=50_000), 0.2 * rng.normal(size=50_000))
+    result = relative_entropy(cloud, reference)
+    exact = [0.0, 0.5 * (0.04 / T - 1 - math.log(0.04 / T))]
+    assert_within(result["relative_entropy"], exact, result["relative_entropy_standard_error"])
+    assert list(result["particle_count"].values) == [50_000, 50_000]
+
+
+def test_scaled_noise_needs_the_scaled_temperature():
+    # D = 2: with temperature = T D the potential is the landscape itself, and F is at its minimum in the Gibbs state
+    density = stationary(Well(), Isotropic(2.0), temperature=T, grid=LINE)
+    assert float(free_energy(density, Well(), temperature=2 * T)["relative_entropy"][0]) == pytest.approx(0, abs=1e-12)
+    assert float(free_energy(density, Well(), temperature=T)["relative_entropy"][0]) > 0.05
+
+
+def test_equilibrium_of_a_cloud_is_not_guessed():
+    result = free_energy(cloud_of(np.random.default_rng(0).normal(size=100)), Bowl(), temperature=T)
+    assert "relative_entropy" not in result
+
+
+def test_potential_may_be_a_plain_function():
+    cloud = cloud_of(np.random.default_rng(0).normal(size=100))
+    one = free_energy(cloud, Bowl(), temperature=T)
+    other = free_energy(cloud, lambda x: x[:, 0] ** 2 / 2, temperature=T)
+    assert one.identical(other)
+
+
+def test_bad_input_is_refused_in_one_line():
+    cloud = cloud_of(np.random.default_rng(0).normal(size=100) + 3)
+    with pytest.raises(ValueError, match="of 100 points lie outside the reference's grid"):
+        relative_entropy(cloud, stationary(Bowl(), temperature=T, grid=LINE))
+    with pytest.raises(ValueError, match="temperature must be positive"):
+        free_energy(cloud, Bowl(), temperature=0.0)
+    with pytest.raises(TypeError, match="must be a landscape, a callable or a density, got float"):
+        free_energy(cloud, 1.0, temperature=T)
+    with pytest.raises(ValueError, match="a density needs density"):
+        relative_entropy(cloud, cloud)

@@ -87,11 +87,22 @@ VARIABLES = (
         "x^2/loss",
         "time of the first passage into the region; NaN if it has not happened",
     ),
+    Variable(
+        "quadratic_matrix", (COORDINATE, "coordinate_2"), "loss/x^2", "matrix of a quadratic landscape of many coordinates"
+    ),
     Variable("origin", (PARAMETER,), "x", "point of parameter space that the reduced coordinates count from"),
     Variable(
         "basis", (PARAMETER, COORDINATE), "1", "orthonormal directions of the reduced coordinates in parameter space"
     ),
     Variable("committed_frames", (), "1", "frames of this point of a sweep that are committed", "int64"),
+    Variable("temperature", (TEMPERATURE,), "x^2/loss", "temperature T; lr / (2 batch_size) for SGD"),
+    Variable("seed", (SEED,), "1", "seed of the noise", "int64"),
+    Variable("lr", (LR,), "x^2/loss", "learning rate"),
+    Variable("batch_size", (BATCH_SIZE,), "1", "samples in a minibatch", "int64"),
+    Variable("diverged_fraction", (TIME,), "1", "fraction of the particles that left for infinity"),
+    Variable("stationary_entropy", (TEMPERATURE,), "nat", "entropy of the stationary state on a grid"),
+    Variable("stationary_mean_potential", (TEMPERATURE,), "loss", "mean potential of the stationary state on a grid"),
+    Variable("stationary_free_energy", (TEMPERATURE,), "loss", "free energy of the stationary state on a grid"),
     Variable("entropy", (TIME,), "nat", "differential entropy"),
     Variable("entropy_standard_error", (TIME,), "nat", "standard error of the entropy"),
     Variable("mean_potential", (TIME,), "loss", "mean of the potential energy over the cloud or density"),
@@ -134,6 +145,29 @@ VARIABLES = (
     Variable("eigenvalue", (MODE,), "", "eigenvalues in falling order, in the unit of their matrix"),
     Variable("eigenvector", (PARAMETER, MODE), "1", "orthonormal eigenvectors"),
     Variable("residual_norm", (MODE,), "", "norm of A v - lambda v, in the unit of the eigenvalue"),
+    Variable("trace", (POINT,), "loss/x^2", "trace of the Hessian"),
+    Variable("largest_eigenvalue", (POINT,), "loss/x^2", "largest eigenvalue of the Hessian"),
+    Variable("smallest_eigenvalue", (POINT,), "loss/x^2", "smallest eigenvalue of the Hessian"),
+    Variable("log_determinant", (POINT,), "1", "sum of the logarithms of the confining eigenvalues of the Hessian"),
+    Variable("left_out", (POINT,), "1", "number of eigenvalues of the Hessian that do not confine", "int64"),
+    Variable("location", (POINT, COORDINATE), "x", "where the Hessian was taken"),
+    Variable("mean_difference_z", (COORDINATE,), "1", "difference of the means in its standard errors"),
+)
+_COMPARED = (
+    Variable("variance_real", (COORDINATE,), "x^2", "variance of the real cloud"),
+    Variable("variance_sim", (COORDINATE,), "x^2", "variance of the simulated cloud"),
+    Variable("variance_ratio", (COORDINATE,), "1", "variance of the real cloud over that of the simulated one"),
+    Variable("mean_difference", (COORDINATE,), "x", "mean of the real cloud minus that of the simulated one"),
+    Variable("mean_variance_ratio", (), "1", "variance ratio, averaged over the directions"),
+    Variable("entropy_real", (), "nat", "Gaussian entropy of the real cloud"),
+    Variable("entropy_sim", (), "nat", "Gaussian entropy of the simulated cloud"),
+    Variable("entropy_difference", (), "nat", "entropy of the real cloud minus that of the simulated one"),
+    Variable("symmetric_relative_entropy", (), "nat", "sum of the relative entropies of the two clouds as Gaussians"),
+    Variable("squared_wasserstein_distance", (), "x^2", "squared Wasserstein-2 distance of the two clouds as Gaussians"),
+)
+VARIABLES += _COMPARED + tuple(
+    Variable(f"{value.name}_standard_error", value.dims, value.units, f"standard error of {value.name}")
+    for value in _COMPARED
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 

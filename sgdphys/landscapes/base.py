@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 def as_points(x: ArrayLike, dim: int) -> Array:
-    """Return points as a float64 array (particle, coordinate).
+    """Return points as a float64 array (particle, coordinate) that compiled code takes: contiguous and writable.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def as_points(x: ArrayLike, dim: int) -> Array:
     ValueError
         The shape is another one.
     """
-    points = np.asarray(x, dtype=np.float64)
+    points = np.require(x, np.float64, ("C", "W"))
     if points.ndim != 2 or points.shape[1] != dim:
         raise ValueError(f"points must have the shape (particle, {dim}), got {points.shape}; use x.reshape(-1, {dim})")
     return points

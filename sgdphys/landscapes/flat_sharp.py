@@ -122,8 +122,8 @@ class FlatSharp(BlockLandscape):
         width = self._width
         if not (math.isfinite(width) and 0 < width <= room):
             raise ValueError(f"smoothing must be positive and at most {room:g}, got {width}")
-        slopes = self._slope(np.linspace(*self.positions, 4001)[1:-1])
-        if np.count_nonzero(np.diff(np.sign(slopes))) != 1:
+        signs = np.sign(self._slope(np.linspace(*self.positions, 4001)[1:-1]))
+        if np.count_nonzero(np.diff(signs[signs != 0])) != 1:
             raise ValueError(f"smoothing {width:g} makes more than one barrier; use at most {0.5 * room:g}")
 
     def _parts(self, x: Array) -> tuple[Array, Array, Array]:

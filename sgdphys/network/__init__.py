@@ -1,1 +1,23 @@
-"""network."""
+"""Real networks: loss, gradient noise and curvature at a point, clouds of replicas under real SGD, and the twin.
+
+The only part of the package that imports torch.
+"""
+
+from sgdphys.network.curvature import Curvature
+from sgdphys.network.examples import digits_network
+from sgdphys.network.lanczos import Eigenpairs, leading_eigenpairs
+from sgdphys.network.noise import GradientNoise
+from sgdphys.network.problem import Network
+from sgdphys.network.training import train
+from sgdphys.network.twin import Twin
+
+__all__ = [
+    "Curvature",
+    "Eigenpairs",
+    "GradientNoise",
+    "Network",
+    "Twin",
+    "digits_network",
+    "leading_eigenpairs",
+    "train",
+]

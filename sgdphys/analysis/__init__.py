@@ -1,8 +1,10 @@
 """Functions from a Dataset to a Dataset; they do not ask whether it came from particles, a grid or a real network."""
 
+from sgdphys.analysis.comparison import compare
 from sgdphys.analysis.entropies import entropy
+from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.potentials import potential
 
-__all__ = ["entropy", "free_energy", "histogram", "potential", "relative_entropy"]
+__all__ = ["compare", "entropy", "flatness", "free_energy", "histogram", "potential", "relative_entropy"]

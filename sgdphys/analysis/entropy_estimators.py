@@ -87,7 +87,7 @@ def gaussian_entropy(points: Array) -> EntropyEstimate:
 
     References
     ----------
-    Misra, Singh & Demchuk 2005, J. Multivariate Anal. 92, 324, section 2.
+    Misra, Singh & Demchuk 2005, J. Multivariate Anal. 92, 324.
     """
     count, dim = points.shape
     if count < dim + 2:
@@ -131,7 +131,7 @@ def nearest_neighbour_entropy(points: Array, resolution: float = 0.0) -> Entropy
 
     References
     ----------
-    Kozachenko & Leonenko 1987, Probl. Inf. Transm. 23, 95; Singh et al. 2003, Am. J. Math. Manag. Sci. 23, 301, eq. 13.
+    Kozachenko & Leonenko 1987, Probl. Inf. Transm. 23, 95; Singh et al. 2003, Am. J. Math. Manag. Sci. 23, 301.
     """
     count, dim = points.shape
     if count <= NEIGHBOURS:

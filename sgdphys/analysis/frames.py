@@ -85,7 +85,7 @@ def cell_volume(density: xr.Dataset) -> float:
 def series(
     dataset: xr.Dataset, values: Mapping[str, ArrayLike], attributes: dict[str, Any] | None = None
 ) -> xr.Dataset:
-    """Return a Dataset of schema variables over the time of another one, whose coordinates over time it keeps.
+    """Return a Dataset of schema variables over the time of another one, with its coordinates of time and of the run.
 
     Parameters
     ----------
@@ -101,6 +101,6 @@ def series(
     xr.Dataset
         One variable for each name.
     """
-    coordinates = {name: array for name, array in dataset.coords.items() if array.dims == (schema.TIME,)}
+    coordinates = {name: array for name, array in dataset.coords.items() if array.dims in {(), (schema.TIME,)}}
     variables = {name: (schema.TIME, np.asarray(array), schema.describe(name)) for name, array in values.items()}
     return xr.Dataset(variables, coordinates, attributes or {})

@@ -79,7 +79,7 @@ def fitting_grid(cloud: xr.Dataset) -> Grid:
 
     References
     ----------
-    Scott 1979, Biometrika 66, 605, eq. 2.6, with his exponent for more dimensions.
+    Scott 1979, Biometrika 66, 605, with his exponent for more dimensions.
     """
     position = np.asarray(cloud["position"].values, dtype=np.float64).reshape(-1, cloud.sizes[schema.COORDINATE])
     points = position[np.isfinite(position).all(axis=1)]

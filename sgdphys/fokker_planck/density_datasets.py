@@ -77,9 +77,10 @@ def density_dataset(
     """
     density = np.reshape(frames, (len(times), *grid.shape))
     cells = tuple(range(1, density.ndim))
-    inner = density[(slice(None), *(slice(1, -1) for _ in grid.shape))]
-    mass = density.sum(axis=cells) * grid.cell_volume
-    series = {"mass": mass, "boundary_mass": mass - inner.sum(axis=cells) * grid.cell_volume, **series}
+    walls = density.copy()
+    walls[(slice(None), *(slice(1, -1) for _ in grid.shape))] = 0.0
+    sums = {"mass": density.sum(axis=cells), "boundary_mass": walls.sum(axis=cells)}
+    series = {name: values * grid.cell_volume for name, values in sums.items()} | series
     variables: dict[str, Any] = {"density": ((schema.TIME, *names), density, schema.describe("density"))}
     for name, values in series.items():
         variables[name] = (schema.TIME, values, schema.describe(name))

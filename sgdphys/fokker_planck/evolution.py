@@ -39,9 +39,8 @@ def evolve(
     The equation is :math:`\partial_t p = \nabla\cdot(p \nabla f + T\, \nabla\cdot(D p))`. Finite volumes with
     exponential fitting, second order in the cell width; implicit time steps of fifth order whose length follows their
     estimated error. Walls reflect. Probability is kept to rounding, the density is never negative, and the Gibbs state
-    of an isotropic D stays where it is. Moments of the result differ from those of the continuous equation by
-    O(spacing^2): a cell spreads a density by spacing^2/12, and steep slopes by T D (delta/2)^2/3 more per unit of time,
-    where delta is the potential difference of neighbouring cells over T D.
+    of an isotropic D stays where it is. The scheme diffuses 1 + delta^2/12 times as fast where the potential changes by
+    delta T D from one cell to the next; keep delta below 1 where the probability is.
 
     Parameters
     ----------

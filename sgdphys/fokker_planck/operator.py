@@ -113,8 +113,8 @@ def assemble(grid: Grid, potential: Array, energies: Sequence[float], mobility: 
 
     References
     ----------
-    Scharfetter & Gummel 1969, IEEE Trans. Electron Devices 16, 64, section II; Chang & Cooper 1970,
-    J. Comput. Phys. 6, 1, eq. 11 ff.
+    Scharfetter & Gummel 1969, IEEE Trans. Electron Devices 16, 64; Chang & Cooper 1970,
+    J. Comput. Phys. 6, 1.
     """
     cells = np.arange(grid.size).reshape(grid.shape)
     left: list[NDArray[np.int64]] = []

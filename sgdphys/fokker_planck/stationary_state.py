@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["stationary", "stationary_by_elimination", "stationary_by_factorisation"]
 
 Method = Literal["auto", "gibbs", "elimination", "factorisation"]
-_ELIMINATION_WORK = 4e9  # multiplications: about ten seconds
+_ELIMINATION_WORK = 4e9  # multiplications: several seconds
 
 
 def stationary(
@@ -107,7 +107,7 @@ def stationary_by_elimination(operator: Operator) -> Array:
 
     References
     ----------
-    Grassmann, Taksar & Heyman 1985, Oper. Res. 33, 1107, section 2.
+    Grassmann, Taksar & Heyman 1985, Oper. Res. 33, 1107.
     """
     grid = operator.grid
     order = np.arange(grid.size).reshape(grid.shape).transpose(np.argsort(grid.shape)[::-1]).ravel()

@@ -61,9 +61,9 @@ class Stepper:
 
     References
     ----------
-    Norsett 1974, in Wolfbrandt's terms restricted Pade approximations; Hairer & Wanner 1996, Solving Ordinary
-    Differential Equations II, section IV.6, table 6.4 (gamma = .27805384); Bolley & Crouzeix 1978, RAIRO Anal. Numer.
-    12, 237 (order barrier of positivity); Zalesak 1979, J. Comput. Phys. 31, 335, section II (flux limiter).
+    Hairer & Wanner 1996, Solving Ordinary Differential Equations II, section IV.6, table 6.4 (gamma = .27805384);
+    Bolley & Crouzeix 1978, RAIRO Anal. Numer. 12, 237 (order barrier of positivity); Zalesak 1979, J. Comput. Phys. 31,
+    335 (flux limiter).
     """
 
     operator: Operator

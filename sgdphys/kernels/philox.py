@@ -26,16 +26,9 @@ import operator
 import numpy as np
 
 __all__ = [
-    "GROUP_LIMIT",
-    "PARTICLE_LIMIT",
-    "STEP_LIMIT",
-    "STREAMS",
-    "check_counters",
-    "draw",
-    "fill_words",
-    "key_of",
+    "GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words", "key_of",
     "philox_words",
-]
+]  # fmt: skip
 
 STREAMS = {
     "kick": 1,  # first normals of a step
@@ -69,12 +62,20 @@ def key_of(seed: int, *point: int) -> int:
     Equal arguments give equal noise; any difference gives noise that is independent for every practical purpose
     (the first 8 bytes of BLAKE2b over the decimal text of the arguments).
 
+    Returns
+    -------
+    int
+        The key, below 2^64.
+
     Raises
     ------
     ValueError
-        The seed is negative.
+        The seed is negative, or a number is not whole.
     """
-    numbers = [operator.index(number) for number in (seed, *point)]
+    try:
+        numbers = [operator.index(number) for number in (seed, *point)]
+    except TypeError:
+        raise ValueError(f"seed and point must be whole numbers, got seed={seed!r}, point={point!r}") from None
     if numbers[0] < 0:
         raise ValueError(f"seed must not be negative, got {seed}")
     text = "sgdphys-1:" + ",".join(map(str, numbers))

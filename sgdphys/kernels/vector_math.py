@@ -2,7 +2,8 @@
 
 Accuracy against NumPy is a few units in the last place over the stated ranges; beyond them the functions saturate as
 the true ones do (exp overflows to infinity, log(0) is -infinity, log of a negative number is NaN). Sine and cosine
-reduce their argument by pi/2 in three parts and lose accuracy, like every such reduction, once |x| exceeds about 1e9.
+reduce their argument by pi/2 in three parts and lose accuracy, like every such reduction, once |x| exceeds about 1e9;
+they stay within [-1, 1].
 Coefficients: Cephes library, double precision (Moshier 1989, Methods and Programs for Mathematical Functions).
 """
 
@@ -14,8 +15,8 @@ __all__ = ["cos", "cosh", "exp", "log", "sin", "sinh", "tan", "tanh"]
 
 FAST_MATH = ("contract", "nsz")  # the argument reductions below must not be reassociated
 
-INFINITY = np.inf
-NOT_A_NUMBER = np.nan
+INFINITY = float(np.inf)
+NOT_A_NUMBER = float(np.nan)
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93145751953125e-1
 LN2_LOW = 1.42860682030941723212e-6
@@ -75,6 +76,7 @@ def log(x):
 def _reduced(x):
     power = np.floor(x * TWO_OVER_PI + 0.5)
     r = ((x - power * HALF_PI_1) - power * HALF_PI_2) - power * HALF_PI_3
+    r = 0.0 if r * r > 0.65 else r  # nothing is left of an argument so large; a true remainder has r^2 < 0.617
     return r, np.int64(power)
 
 

@@ -165,9 +165,28 @@ _COMPARED = (
     Variable("symmetric_relative_entropy", (), "nat", "sum of the relative entropies of the two clouds as Gaussians"),
     Variable("squared_wasserstein_distance", (), "x^2", "squared Wasserstein-2 distance of the two clouds as Gaussians"),
 )
-VARIABLES += _COMPARED + tuple(
+_SWEPT = (
+    Variable("mean_ratio_real", (), "1", "variance of the real cloud over the predicted one, averaged over directions"),
+    Variable("mean_ratio_sim", (), "1", "variance of the simulated cloud over the predicted one, averaged likewise"),
+    Variable("excess_loss", (), "loss", "mean loss of the real cloud above that of the minimum"),
+    Variable("test_error", (), "1", "fraction of test samples that the replicas classify wrongly, on average"),
+    Variable("hessian_trace", (), "loss/x^2", "trace of the Hessian at replicas of the real cloud, on average"),
+    Variable("hessian_largest_eigenvalue", (), "loss/x^2", "largest Hessian eigenvalue at replicas, on average"),
+)
+VARIABLES += _COMPARED + _SWEPT + tuple(
     Variable(f"{value.name}_standard_error", value.dims, value.units, f"standard error of {value.name}")
-    for value in _COMPARED
+    for value in _COMPARED + _SWEPT
+)
+VARIABLES += (
+    Variable("variance_predicted", (COORDINATE,), "x^2", "variance of the discrete map on the quadratic loss, exact"),
+    Variable("entropy_predicted", (), "nat", "entropy of the Gaussian with the predicted covariance"),
+    Variable("excess_loss_predicted", (), "loss", "half the trace of the Hessian times the predicted covariance"),
+    Variable("noise_covariance", (COORDINATE, "coordinate_2"), "loss^2/x^2", "gradient noise in reduced coordinates"),
+    Variable("curvature", (COORDINATE,), "loss/x^2", "Hessian eigenvalue of each reduced coordinate"),
+    Variable("minimum_loss", (), "loss", "loss of the network at its minimum"),
+    Variable("minimum_test_error", (), "1", "fraction of test samples that the network at its minimum gets wrong"),
+    Variable("minimum_hessian_trace", (), "loss/x^2", "trace of the Hessian at the minimum"),
+    Variable("minimum_largest_eigenvalue", (), "loss/x^2", "largest eigenvalue of the Hessian at the minimum"),
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 

@@ -1,1 +1,41 @@
-"""plots."""
+"""The only door to matplotlib: functions from Datasets to Figures.
+
+Figures are made without pyplot, so nothing global changes and no window opens; ``save_figure`` writes them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sgdphys.plots.clouds import draw_cloud
+    from sgdphys.plots.densities import draw_density
+    from sgdphys.plots.energies import draw_energies
+    from sgdphys.plots.figures import save_figure
+    from sgdphys.plots.network_sweeps import draw_network_sweep
+    from sgdphys.plots.recognition import draw_dataset
+    from sgdphys.plots.temperature_sweeps import draw_temperature_sweep
+
+_NAMES = {
+    "draw_cloud": "clouds",
+    "draw_dataset": "recognition",
+    "draw_density": "densities",
+    "draw_energies": "energies",
+    "draw_network_sweep": "network_sweeps",
+    "draw_temperature_sweep": "temperature_sweeps",
+    "save_figure": "figures",
+}
+
+__all__ = [
+    "draw_cloud", "draw_dataset", "draw_density", "draw_energies", "draw_network_sweep", "draw_temperature_sweep",
+    "save_figure",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module 'sgdphys.plots' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"sgdphys.plots.{_NAMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -5,7 +5,8 @@ A store is a Zarr group of format 3. Every array is preallocated; whole frames a
 store that opens and holds no fill values. A sweep has leading dimensions (temperature and seed, say) and commits each
 of its points separately.
 
-To write: ``create_store`` or ``resume_store`` give a ``Writer``; ``PlannedArray.named`` takes an array from the schema.
+To write: ``create_store`` or ``resume_store`` give a ``Writer``; ``PlannedArray.named`` takes an array from the schema;
+``save_dataset`` writes a finished Dataset.
 To read: ``open_store``; ``describe_store`` says how much is there; ``verify`` checks every chunk.
 Names load on first use, so that importing this package does not import zarr.
 """
@@ -16,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sgdphys.store.creation import PlannedArray, create_store
+    from sgdphys.store.creation import PlannedArray, create_store, save_dataset
     from sgdphys.store.reading import StoreSummary, describe_store, open_store
     from sgdphys.store.verification import Verification, verify
     from sgdphys.store.writing import Writer, resume_store
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "PlannedArray": "creation",
     "create_store": "creation",
+    "save_dataset": "creation",
     "StoreSummary": "reading",
     "describe_store": "reading",
     "open_store": "reading",
@@ -35,7 +37,7 @@ _NAMES = {
 
 __all__ = [
     "PlannedArray", "StoreSummary", "Verification", "Writer", "create_store", "describe_store", "open_store",
-    "resume_store", "verify",
+    "resume_store", "save_dataset", "verify",
 ]  # fmt: skip
 
 

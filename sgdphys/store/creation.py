@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Shape = tuple[int, ...]
 
-__all__ = ["PlannedArray", "create_store"]
+__all__ = ["PlannedArray", "create_store", "save_dataset"]
 
 CHUNK_BYTES = 8 << 20  # of one chunk
 BUFFER_BYTES = 16 << 20  # of the frames that a writer holds before it writes them
@@ -46,7 +46,7 @@ class PlannedArray:
 
     @classmethod
     def named(
-        cls, name: str, *, points: Sequence[str] = (), extra: Sequence[str] = (), dtype: str | None = None
+        cls, name: str, *, points: Sequence[str] = (), dims: Sequence[str] | None = None, dtype: str | None = None
     ) -> PlannedArray:
         """Return the schema's array of this name.
 
@@ -56,8 +56,8 @@ class PlannedArray:
             A variable of :mod:`sgdphys.schema`.
         points
             Leading dimensions of a sweep.
-        extra
-            Trailing dimensions that the schema leaves open, such as the axes of a grid.
+        dims
+            Dimensions after the points, where they are others than the schema's (it leaves the axes of a grid open).
         dtype
             Another element type than the schema's, ``"float32"`` say.
 
@@ -74,8 +74,9 @@ class PlannedArray:
         if name not in schema.BY_NAME:
             raise ValueError(f"{name!r} is not in sgdphys.schema; what reaches the disk needs an entry there")
         variable = schema.BY_NAME[name]
-        dims = (*points, *(dim for dim in variable.dims if dim not in points), *extra)
-        return cls(name, dims, dtype or variable.dtype, tuple(schema.describe(name).items()))
+        own = variable.dims if dims is None else dims
+        full = (*points, *(dim for dim in own if dim not in points))
+        return cls(name, full, dtype or variable.dtype, tuple(schema.describe(name).items()))
 
 
 def create_store(
@@ -210,3 +211,9 @@ def _chunks(plan: PlannedArray, lengths: dict[str, int], points: tuple[str, ...]
         granules = max(1, CHUNK_BYTES // max(granule_bytes, 1))
         in_chunk[schema.PARTICLE] = min(lengths[schema.PARTICLE], granules * PARTICLE_ALIGNMENT)
     return tuple(in_chunk.get(dim, lengths[dim]) for dim in plan.dims)
+
+
+def save_dataset(path: str | os.PathLike[str], dataset: xr.Dataset, *, overwrite: bool = False) -> None:
+    """Write a finished Dataset as a store; refused as by ``create_store``."""
+    with create_store(path, dataset, [], overwrite=overwrite) as writer:
+        writer.finish()

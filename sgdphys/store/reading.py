@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-__all__ = ["StoreSummary", "describe_store", "open_store"]
+__all__ = ["StoreSummary", "describe_store", "open_fixed", "open_store"]
 
 _BOOKKEEPING = ("points", "frames", "coordinates", "labels", "planned")
 
@@ -80,6 +80,12 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     else:
         dataset = _cut_run(dataset, timeless, commit)
     return dataset.assign_attrs(complete=int(commit.complete))
+
+
+def open_fixed(path: Path) -> xr.Dataset:
+    """Return the coordinates and the arrays that were known when the store was made."""
+    attributes = existing_store(path)
+    return _labelled(_arrays(path), attributes).drop_vars(attributes["planned"])
 
 
 def _arrays(path: Path) -> xr.Dataset:

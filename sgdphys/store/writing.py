@@ -15,12 +15,14 @@ from sgdphys.errors import StoreError
 from sgdphys.store.commit import Commit, read_commit, write_commit
 from sgdphys.store.directory import existing_store, resolve
 from sgdphys.store.lock import lock_store
+from sgdphys.store.reading import open_fixed
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
     from pathlib import Path
 
+    import xarray as xr
     from numpy.typing import NDArray
 
     Point = tuple[int, ...]
@@ -89,6 +91,14 @@ class Writer:
         names: Any = group.attrs["names"]
         return {name: np.asarray(group[name][...]) for name in names}  # type: ignore[index]
 
+    def committed(self, name: str, point: Point = ()) -> NDArray[Any]:
+        """Return the committed frames of an array over time, time leading."""
+        return np.asarray(self._arrays[name][(*point, slice(0, self.frames(point)))])
+
+    def fixed(self) -> xr.Dataset:
+        """Return the coordinates and the arrays that were known when the store was made."""
+        return open_fixed(self.path)
+
     def append(
         self, frames: Mapping[str, NDArray[Any]], *, point: Point = (), state: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
@@ -146,6 +156,8 @@ class Writer:
         expected = set(self._arrays) - set(self._timed)
         if set(values or {}) != expected:
             raise StoreError(f"values of {sorted(expected)} are expected, got {sorted(values or {})}")
+        if not self._timed:
+            self._commit.frames[point] = self.planned_frames
         for name, value in (values or {}).items():
             self._arrays[name][(*point, ...)] = value
         self._commit.finished[point] = True

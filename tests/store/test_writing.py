@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import sgdphys as sp
 from sgdphys.errors import StoreError
-from sgdphys.store import describe_store, resume_store
+from sgdphys.store import describe_store, resume_store, save_dataset
 
 NO_ONE_DIVERGED = {"diverged": np.zeros(6, bool)}
 
@@ -130,3 +131,17 @@ def test_two_writers_are_refused(new_run):
 def test_wrong_arrays_are_refused(new_run, frames, call, message):
     with new_run() as writer, pytest.raises(StoreError, match=message):
         call(writer, frames)
+
+
+def test_a_finished_dataset(tmp_path):
+    density = xr.Dataset(
+        {"density": (("time", "x"), np.arange(6.0).reshape(2, 3), {"units": "1/x^dim"})},
+        {"time": [0.0, 1.0], "x": [0.1, 0.2, 0.3]},
+        {"sgdphys_format": 1, "configuration": "{}"},
+    )
+    save_dataset(tmp_path / "density.zarr", density)
+    read = sp.open(tmp_path / "density.zarr")
+    assert read.attrs.pop("complete") == 1
+    xr.testing.assert_identical(read.load(), density)
+    with pytest.raises(StoreError, match="exists already"):
+        save_dataset(tmp_path / "density.zarr", density)

@@ -1,0 +1,69 @@
+"""Flags that several commands share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sgdphys.cli.values import coordinates, integer, number, parameter
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_landscape", "add_run", "add_store", "default_store", "run_length", "start_of"]
+
+
+def add_landscape(parser: argparse.ArgumentParser, also: str = "") -> None:
+    """Add the landscape and its parameters."""
+    parser.add_argument("landscape", metavar="LANDSCAPE", help=f'a formula such as "x**4/4 - x**2/2" or a name{also}')
+    parser.add_argument(
+        "--parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        type=parameter,
+        help="a parameter of the formula or of the named landscape; may be given several times",
+    )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add time step, length, number of particles, start and threads."""
+    parser.add_argument("--dt", type=number, help="time step (default: from the curvature)")
+    parser.add_argument("--t1", type=number, help="length in time (default: 5000 steps)")
+    parser.add_argument("--n-steps", type=integer, help="length in steps, instead of --t1")
+    parser.add_argument("--n-particles", type=integer, default=20_000, help="default 20000")
+    parser.add_argument(
+        "--start", metavar="X[,Y...]", type=coordinates, help="where all particles start (default: a minimum)"
+    )
+    parser.add_argument("--save-at", metavar="FRAMES", type=integer, help="number of frames, both ends included")
+    parser.add_argument("--threads", type=integer, help="default: all cores; results do not depend on it")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+
+
+def add_store(parser: argparse.ArgumentParser, default: str | None, *, resume: bool = False) -> None:
+    """Add where the result goes and what happens when something is there."""
+    parser.add_argument(
+        "--store", metavar="PATH", help=f"directory to write (default: {default or 'nothing is stored'})"
+    )
+    if resume:
+        parser.add_argument("--resume", action="store_true", help="go on with an unfinished store")
+    parser.add_argument("--overwrite", action="store_true", help="replace a store that is there")
+
+
+def start_of(arguments: argparse.Namespace) -> Any:
+    """Return the start: a number for one coordinate, a list for more, None when not given."""
+    start = arguments.start
+    return start[0] if start is not None and len(start) == 1 else start
+
+
+def run_length(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return ``t1`` or ``n_steps`` as they were given; 5000 steps when neither was."""
+    if arguments.t1 is None and arguments.n_steps is None:
+        return {"n_steps": 5000}
+    return {name: value for name in ("t1", "n_steps") if (value := getattr(arguments, name)) is not None}
+
+
+def default_store(kind: str, landscape: str) -> str:
+    """Return the name of a store in the current folder, made of the letters and digits of the landscape."""
+    slug = re.sub(r"[^a-z0-9]+", "-", landscape.lower()).strip("-")[:40].rstrip("-")
+    return f"{kind}-{slug or 'landscape'}.zarr"

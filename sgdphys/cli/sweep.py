@@ -1,0 +1,117 @@
+"""``sgdphys sweep``: one landscape, or one network, at many temperatures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sgdphys.cli.options import add_landscape, add_run, add_store, default_store, run_length, start_of
+from sgdphys.cli.values import integer, integers, numbers
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_parser"]
+
+_NETWORKS = ("digits",)
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "sweep", help="many temperatures into one store", description=__doc__, allow_abbrev=False
+    )
+    add_landscape(parser, ", or digits for the bundled network")
+    parser.add_argument("--temperatures", metavar="T,..|A:B:N", type=numbers, help="start:stop:count or a comma list")
+    parser.add_argument("--seeds", metavar="S,..", type=integers, help="seeds, default 0")
+    parser.add_argument("--seed", type=integer, help="the same as --seeds with one")
+    parser.add_argument("--keep-cloud", action="store_true", help="store the positions too")
+    parser.add_argument("--plot", action="store_true", help="draw the result beside the store")
+    add_run(parser)
+    add_store(parser, "sweep-LANDSCAPE.zarr", resume=True)
+    network = parser.add_argument_group("digits")
+    network.add_argument("--lr", metavar="LR,..", type=numbers, help="learning rates, default 0.05,0.1,0.2")
+    network.add_argument("--batch-size", metavar="B,..", type=integers, help="batch sizes, default 8,32,128")
+    network.add_argument("--n-replicas", type=integer, help="networks in each cloud")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sgdphys.cli import sweep_report
+
+    store = arguments.store or default_store("sweep", arguments.landscape)
+    arguments.store = store
+    found = sweep_report.finished_before(store) and not arguments.overwrite
+    if arguments.landscape.strip() in _NETWORKS:
+        result = _sweep_network(arguments)
+        sweep_report.print_network_sweep(result)
+    else:
+        result = _sweep_landscape(arguments)
+        sweep_report.print_landscape_sweep(result)
+    print(f"store: {store}" + (" (complete before, nothing was computed; --overwrite replaces it)" if found else ""))
+    if arguments.plot:
+        from sgdphys import plots
+
+        picture = f"{store.rstrip('/').removesuffix('.zarr')}.png"
+        plots.save_figure(plots.draw_dataset(result), picture)
+        print(f"picture: {picture}")
+    return 0
+
+
+def _seeds(arguments: argparse.Namespace) -> list[int]:
+    if arguments.seed is not None and arguments.seeds is not None:
+        raise ValueError("give --seed or --seeds, not both")
+    if arguments.seed is not None:
+        return [arguments.seed]
+    return [0] if arguments.seeds is None else list(arguments.seeds)
+
+
+def _sweep_landscape(arguments: argparse.Namespace) -> Any:
+    from sgdphys.cli.landscapes import landscape_of
+    from sgdphys.sweeps import suggested_time_step, sweep
+
+    for flag in ("lr", "batch_size", "n_replicas"):
+        if getattr(arguments, flag) is not None:
+            raise ValueError(f"--{flag.replace('_', '-')} belongs to the sweep of a network (digits), not to a formula")
+    if arguments.temperatures is None:
+        raise ValueError("give --temperatures, for example --temperatures 0.05:0.4:8")
+    landscape, start = landscape_of(arguments), start_of(arguments)
+    dt = arguments.dt
+    if dt is None:
+        dt = suggested_time_step(landscape, max(arguments.temperatures), start=start)
+    frames = {} if arguments.save_at is None else {"save_at": arguments.save_at}
+    return sweep(
+        landscape,
+        temperatures=arguments.temperatures,
+        seeds=_seeds(arguments),
+        dt=dt,
+        n_particles=arguments.n_particles,
+        start=start,
+        keep="cloud" if arguments.keep_cloud else "summary",
+        store=arguments.store,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        threads=arguments.threads,
+        progress=False if arguments.no_progress else None,
+        **run_length(arguments),
+        **frames,
+    )
+
+
+def _sweep_network(arguments: argparse.Namespace) -> Any:
+    from sgdphys.sweeps import sweep_digits
+
+    for flag in ("temperatures", "dt", "t1", "start", "parameter"):
+        if getattr(arguments, flag):
+            raise ValueError(f"--{flag} belongs to the sweep of a formula; digits takes --lr and --batch-size")
+    given = {"n_replicas": arguments.n_replicas, "n_steps": arguments.n_steps}
+    return sweep_digits(
+        lrs=arguments.lr or (0.05, 0.1, 0.2),
+        batch_sizes=arguments.batch_size or (8, 32, 128),
+        seeds=_seeds(arguments),
+        store=arguments.store,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        threads=arguments.threads,
+        progress=False if arguments.no_progress else None,
+        **{name: value for name, value in given.items() if value is not None},
+    )

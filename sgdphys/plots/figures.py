@@ -1,0 +1,121 @@
+"""What all pictures share: panels, colours, labels with units, bars for standard errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+__all__ = [
+    "BLUE", "GREEN", "GREY", "RED", "axis_label", "error_bars", "finish_legend", "new_figure", "ordered_colours",
+    "readable_height", "round_text", "save_figure", "spread_frames",
+]  # fmt: skip
+
+BLUE, RED, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"  # distinct for colour-blind eyes (Okabe & Ito 2008)
+
+
+def new_figure(
+    columns: int = 1, rows: int = 1, *, width: float = 4.4, height: float = 3.4, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its panels.
+
+    Parameters
+    ----------
+    columns, rows
+        Number of panels.
+    width, height
+        Size of one panel, in inches.
+    options
+        Passed to ``Figure.subplots``.
+
+    Returns
+    -------
+    tuple
+        The figure, and its axes row by row.
+    """
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    panels: list[Axes] = list(np.ravel(figure.subplots(rows, columns, squeeze=False, **options)))
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.set_axisbelow(True)
+    return figure, panels
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, dots_per_inch: int = 150) -> None:
+    """Write the figure; the ending of the path chooses the format (png, pdf, svg).
+
+    Parameters
+    ----------
+    figure
+        From one of the ``draw`` functions.
+    path
+        File to write; an existing picture is replaced.
+    dots_per_inch
+        Resolution.
+
+    Raises
+    ------
+    ValueError
+        The ending is not one that matplotlib writes.
+    """
+    ending = str(path).rpartition(".")[2].lower()
+    known = sorted(figure.canvas.get_supported_filetypes())
+    if "." not in str(path) or ending not in known:
+        raise ValueError(f"{str(path)!r} must end in one of {', '.join(known)}")
+    figure.savefig(str(path), dpi=dots_per_inch)
+
+
+def axis_label(array: xr.DataArray, text: str | None = None, symbol: str = "") -> str:
+    """Return what stands at an axis: the meaning, the symbol and the unit of the variable."""
+    meaning = text or str(array.attrs.get("long_name", array.name))
+    unit = str(array.attrs.get("units", "1")).replace("^2", "²")
+    return f"{meaning} {symbol}".rstrip() + (f"  [{unit}]" if unit != "1" else "")
+
+
+def ordered_colours(count: int) -> NDArray[np.float64]:
+    """Return colours (count, 4) from dark to light for things that have an order, such as times or temperatures."""
+    return np.asarray(colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 2))[:count]))
+
+
+def spread_frames(n_frames: int, count: int) -> list[int]:
+    """Return about ``count`` frame numbers: both ends and others in between, closer together at the beginning."""
+    if n_frames <= count:
+        return list(range(n_frames))
+    spread = (n_frames - 1) * np.linspace(0.0, 1.0, count) ** 2
+    return sorted(set(np.rint(spread).astype(int).tolist()))
+
+
+def readable_height(tops: Sequence[float]) -> float:
+    """Return the height of a panel of densities; one that starts in a point is a spike and is cut."""
+    ordered = sorted(tops)
+    return 1.3 * ordered[-2] if len(ordered) > 1 and ordered[-1] > 4 * ordered[-2] else 1.05 * ordered[-1]
+
+
+def round_text(value: float) -> str:
+    """Return a number with three digits for a legend."""
+    return f"{value:.3g}"
+
+
+def error_bars(axes: Axes, x: Any, y: Any, error: Any | None, *, label: str, colour: Any, **options: Any) -> None:
+    """Draw points with bars of one standard error, or points alone where there is none."""
+    options = {"fmt": "o", "markersize": 4.5, "capsize": 2.5, "elinewidth": 1.2, **options}
+    finite = None if error is None else np.nan_to_num(np.asarray(error, dtype=float))
+    axes.errorbar(np.asarray(x), np.asarray(y), yerr=finite, label=label, color=colour, **options)
+
+
+def finish_legend(panels: Sequence[Axes]) -> None:
+    """Add a legend to each panel that has something to name."""
+    for axes in panels:
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8, frameon=False)

@@ -1,0 +1,268 @@
+"""One point of a network sweep: real SGD clouds frame by frame, then the twin, then the comparison."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from sgdphys import schema
+from sgdphys.analysis import compare, flatness
+from sgdphys.errors import DivergenceWarning
+from sgdphys.kernels.philox import key_of
+from sgdphys.network import train
+from sgdphys.simulation import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from sgdphys.sgd import SGD
+    from sgdphys.store import Writer
+    from sgdphys.sweeps.measurements import Measurement, Prediction
+
+    Array = NDArray[np.float64]
+
+__all__ = ["COMPARED", "MEASURED", "PREDICTED", "NetworkPoint", "NetworkSettings", "run_network_point"]
+
+COMPARED = (
+    "variance_real", "variance_sim", "variance_ratio", "mean_difference", "mean_variance_ratio", "entropy_real",
+    "entropy_sim", "entropy_difference", "symmetric_relative_entropy", "squared_wasserstein_distance",
+)  # fmt: skip
+MEASURED = (
+    "mean_ratio_real", "mean_ratio_sim", "excess_loss", "test_error", "hessian_trace", "hessian_largest_eigenvalue",
+)  # fmt: skip
+PREDICTED = ("variance_predicted", "entropy_predicted", "excess_loss_predicted")
+_LOSS_FRAMES = 3  # last frames at which the loss over the whole data set is taken
+_START, _TWIN_START = 1, 2
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What all points of a network sweep share.
+
+    Parameters
+    ----------
+    times
+        Times of the frames, in x^2/loss, from 0 on; snapped to the steps of each learning rate.
+    n_replicas, n_particles
+        Size of the real and of the simulated cloud.
+    n_flatness
+        Replicas at which the Hessian is measured.
+    test_data
+        Inputs and integer labels, or None.
+    threads
+        For both clouds.
+    """
+
+    times: Array
+    n_replicas: int
+    n_particles: int
+    n_flatness: int
+    test_data: tuple[Any, Any] | None
+    threads: int | None
+
+    def steps(self, lr: float) -> NDArray[np.int64]:
+        """Return the step of each frame at a learning rate."""
+        return np.asarray(np.rint(self.times / lr), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class NetworkPoint:
+    """One point: its place in the sweep, its settings of SGD, its seed."""
+
+    place: tuple[int, int, int]
+    sgd: SGD
+    seed: int
+
+    def gaussian(self, covariance: Array, count: int, purpose: int) -> Array:
+        """Return ``count`` draws of a centred Gaussian, (count, d), the same for the same seed and point."""
+        key = np.array([key_of(self.seed, *self.place), purpose], dtype=np.uint64)
+        normals = np.random.Generator(np.random.Philox(key=key)).standard_normal((count, len(covariance)))
+        values, vectors = np.linalg.eigh(covariance)
+        return np.asarray((normals * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def run_network_point(
+    point: NetworkPoint,
+    measurement: Measurement,
+    settings: NetworkSettings,
+    writer: Writer,
+    report: Callable[[int], None],
+) -> None:
+    """Run one point from its last committed frame to its end.
+
+    The real cloud starts from draws of the predicted stationary Gaussian in all parameters, so that slow directions are
+    near their stationary state from the beginning and the time is left to what the quadratic loss does not know.
+
+    Parameters
+    ----------
+    point, measurement, settings
+        What to run.
+    writer
+        Of the sweep's store.
+    report
+        Called with the replica-steps of each stretch.
+    """
+    prediction = measurement.predict(point.sgd)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)  # the sweep says so once, at its end
+        last = _train(point, measurement, prediction, settings, writer, report)
+        twin = _simulate_twin(point, measurement, prediction, settings)
+    real = _reduced_cloud(writer, point.place, settings)
+    values = _compared(real, twin, prediction, settings) | _measured(last, measurement, settings)
+    values |= _pair("excess_loss", _excess_loss(real, measurement.network.loss_value))
+    values |= {
+        "diverged_fraction": 1.0 - np.isfinite(last).all(axis=1).mean(),
+        "variance_predicted": np.diagonal(prediction.reduced),
+        "entropy_predicted": prediction.entropy,
+        "excess_loss_predicted": prediction.excess_loss,
+    }
+    writer.finish({name: np.asarray(value) for name, value in values.items()}, point=point.place)
+
+
+def _train(
+    point: NetworkPoint,
+    measurement: Measurement,
+    prediction: Prediction,
+    settings: NetworkSettings,
+    writer: Writer,
+    report: Callable[[int], None],
+) -> Array:
+    """Train frame by frame and return the last positions, (replica, d)."""
+    network, steps = measurement.network, settings.steps(point.sgd.lr)
+    state = writer.state(point.place)
+    if state is None:
+        draws = point.gaussian(prediction.covariance, settings.n_replicas, _START)
+        state = {"position": network.parameters + draws}
+    for frame in range(writer.frames(point.place), len(steps)):
+        if frame > 0:
+            state = _advanced(state, point, measurement, settings, steps[frame - 1 : frame + 1])
+            report(int(steps[frame] - steps[frame - 1]) * settings.n_replicas)
+        reduced = (state["position"] - network.parameters) @ measurement.directions
+        losses = np.full((1, settings.n_replicas), np.nan)
+        if frame >= len(steps) - _LOSS_FRAMES:
+            losses[0] = network.potential(state["position"])
+        writer.append({"position": reduced[None], "potential": losses}, point=point.place, state=state)
+    return np.asarray(state["position"])
+
+
+def _advanced(
+    state: dict[str, Array],
+    point: NetworkPoint,
+    measurement: Measurement,
+    settings: NetworkSettings,
+    steps: NDArray[np.int64],
+) -> dict[str, Array]:
+    """Return positions, and velocities with momentum, after training from the first to the second of two steps."""
+    cloud = _cloud(state["position"][None], point.sgd.lr * steps[:1], steps[:1])
+    if "velocity" in state:
+        cloud["velocity"] = (cloud["position"].dims, state["velocity"][None])
+    cloud = train(
+        measurement.network,
+        point.sgd,
+        n_steps=int(steps[1] - steps[0]),
+        start=cloud,
+        save_at=0,
+        seed=point.seed,
+        point=point.place,
+        threads=settings.threads,
+        progress=False,
+    )
+    return {name: cloud[name].values[-1] for name in ("position", "velocity") if name in cloud}
+
+
+def _simulate_twin(
+    point: NetworkPoint, measurement: Measurement, prediction: Prediction, settings: NetworkSettings
+) -> xr.Dataset:
+    steps = settings.steps(point.sgd.lr)
+    return simulate(
+        *measurement.twin(),
+        sgd=point.sgd,
+        n_steps=int(steps[-1]),
+        n_particles=settings.n_particles,
+        start=point.gaussian(prediction.reduced, settings.n_particles, _TWIN_START),
+        save_at=steps * point.sgd.lr,
+        seed=point.seed,
+        point=point.place,
+        threads=settings.threads,
+        progress=False,
+    )
+
+
+def _reduced_cloud(writer: Writer, place: tuple[int, int, int], settings: NetworkSettings) -> xr.Dataset:
+    cloud = _cloud(writer.committed("position", place), settings.times, np.arange(len(settings.times)))
+    cloud["potential"] = (schema.TIME, schema.PARTICLE), writer.committed("potential", place)
+    return cloud
+
+
+def _compared(real: xr.Dataset, twin: xr.Dataset, prediction: Prediction, settings: NetworkSettings) -> dict[str, Any]:
+    names = [f"{name}{suffix}" for name in COMPARED for suffix in ("", "_standard_error")]
+    after = float(settings.times[-1]) * (0.5 - 1e-9)
+    alive = np.isfinite(real["position"].values).all(axis=(0, 2))
+    k = len(prediction.reduced)
+    if alive.sum() < k + 3:
+        empty = {name: np.full(k if schema.BY_NAME[name].dims else (), np.nan) for name in names}
+        ratio = math.nan, math.nan
+    else:
+        compared = compare(real, twin.drop_vars(["origin", "basis"]), after=after)
+        empty = {name: compared[name].values for name in names}
+        ratio = _ratio(real.isel(particle=alive), prediction, after)
+    return empty | _pair("mean_ratio_real", ratio) | _pair("mean_ratio_sim", _ratio(twin, prediction, after))
+
+
+def _ratio(cloud: xr.Dataset, prediction: Prediction, after: float) -> tuple[float, float]:
+    """Return variance over prediction, averaged over directions and late frames, with the error between particles."""
+    points = cloud["position"].values[cloud["time"].values >= after].astype(np.float64)
+    count = points.shape[1]
+    squares = (points - points.mean(axis=1, keepdims=True)) ** 2 * count / (count - 1)
+    each = (squares / np.diagonal(prediction.reduced)).mean(axis=(0, 2))
+    return float(each.mean()), float(each.std(ddof=1) / math.sqrt(count))
+
+
+def _measured(positions: Array, measurement: Measurement, settings: NetworkSettings) -> dict[str, Any]:
+    alive = positions[np.isfinite(positions).all(axis=1)]
+    return _test_error(alive, measurement, settings) | _flatness(alive[: settings.n_flatness], measurement)
+
+
+def _excess_loss(real: xr.Dataset, minimum: float) -> tuple[float, float]:
+    losses = real["potential"].values[-_LOSS_FRAMES:].mean(axis=0) - minimum
+    losses = losses[np.isfinite(losses)]
+    return _mean(losses) if len(losses) else (math.nan, math.nan)
+
+
+def _test_error(points: Array, measurement: Measurement, settings: NetworkSettings) -> dict[str, Any]:
+    if settings.test_data is None or not len(points):
+        return _pair("test_error", (math.nan, math.nan))
+    inputs, labels = settings.test_data
+    wrong = measurement.network.outputs(inputs, points).argmax(axis=-1) != np.asarray(labels)
+    return _pair("test_error", _mean(wrong.mean(axis=1)))
+
+
+def _flatness(points: Array, measurement: Measurement) -> dict[str, Any]:
+    if not len(points):
+        return _pair("hessian_trace", (math.nan,) * 2) | _pair("hessian_largest_eigenvalue", (math.nan,) * 2)
+    found = flatness(measurement.network, at=points)
+    return _pair("hessian_trace", _mean(found["trace"].values)) | _pair(
+        "hessian_largest_eigenvalue", _mean(found["largest_eigenvalue"].values)
+    )
+
+
+def _mean(values: Array) -> tuple[float, float]:
+    """Return mean and standard error; no error from one value."""
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(np.mean(values)), error
+
+
+def _pair(name: str, pair: tuple[float, float]) -> dict[str, float]:
+    return {name: pair[0], f"{name}_standard_error": pair[1]}
+
+
+def _cloud(positions: Array, times: Any, steps: Any) -> xr.Dataset:
+    dims = (schema.TIME, schema.PARTICLE, schema.COORDINATE)
+    return xr.Dataset({"position": (dims, positions)}, {"time": np.asarray(times), "step": (schema.TIME, steps)})

@@ -62,7 +62,8 @@ def compare(real: xr.Dataset, sim: xr.Dataset, after: float | None = None) -> xr
     counted = {"real": mine, "sim": twin}
     frames = {f"frames_{name}": points.shape[0] for name, points in counted.items()}
     particles = {f"particles_{name}": points.shape[1] for name, points in counted.items()}
-    return xr.Dataset(variables, attrs=frames | particles)
+    labels = {schema.COORDINATE: sim[schema.COORDINATE]} if schema.COORDINATE in sim.coords else {}
+    return xr.Dataset(variables, coords=labels, attrs=frames | particles)
 
 
 def _projected(real: xr.Dataset, sim: xr.Dataset) -> xr.Dataset:

@@ -1,6 +1,6 @@
 """Nanoseconds per particle-step of the engine, of its normals alone, and of what one would use instead, in one run.
 
-    python benchmarks/engine.py [--particles 65536] [--steps 2000] [--rounds 5]
+    python benchmarks/engine.py [--particles 65536] [--steps 4000] [--rounds 5]
 
 The problem is the one-dimensional double well x^4/4 - x^2/2 at temperature 0.1, dt = 0.01, Euler-Maruyama in float64 (JAX as installed). Every
 candidate runs once in each round, so that a busy machine slows all of them; the table gives the median over rounds and the median of the
@@ -19,8 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-
-from sgdphys.kernels.normals import fill_normals
 
 TEMPERATURE, DT = 0.1, 0.01
 AMPLITUDE = (2 * TEMPERATURE * DT) ** 0.5
@@ -44,14 +42,14 @@ def _well() -> object:
 
 def sgdphys_normals(particles: int, steps: int) -> float:
     """Only the normals of the same run: same blocks, same threads, same function."""
-    width, threads = 2048, len(os.sched_getaffinity(0))
+    width, threads = 1024, len(os.sched_getaffinity(0))
     compiled = _compiled_normals()
     blocks = -(-particles // width)
     bounds = np.linspace(0, blocks, 4 * threads + 1).astype(int)
 
     def task(first: int, last: int) -> None:
-        words, out = np.empty((4, width), np.uint32), np.empty((4, 1, width), np.float32)
-        compiled(np.uint64(1), first, last, steps // 4, words, out)
+        words, out = np.empty((4, 256), np.uint32), np.empty((4, 1, width), np.float32)
+        compiled(first, last, steps // 4, words, out)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(task, bounds[:-1], bounds[1:]))
@@ -60,18 +58,20 @@ def sgdphys_normals(particles: int, steps: int) -> float:
 
 @functools.cache
 def _compiled_normals() -> Callable[..., None]:
-    from sgdphys.kernels.compile import compile_function
-    from sgdphys.kernels.source import FAST_MATH, source_text
+    import numba
 
-    text = source_text(normals_of_blocks)
-    signature = "'void(uint64, int64, int64, int64, uint32[:, ::1], float32[:, :, ::1])'"
-    return compile_function("normals_of_blocks", signature, FAST_MATH, text, lambda: text)
+    from sgdphys.kernels.loop import NORMALS
+    from sgdphys.kernels.pointers import normals_at
 
+    fill = np.uint64(NORMALS.address)
 
-def normals_of_blocks(key, first, last, quads, words, out):
-    for block in range(first, last):
-        for quad in range(quads):
-            fill_normals(key, np.uint64(block * words.shape[1]), np.uint64(quad), np.uint64(1), 1, words, out)
+    @numba.njit(nogil=True)
+    def normals_of_blocks(first, last, quads, words, out):
+        for block in range(first, last):
+            for quad in range(quads):
+                normals_at(fill)(np.uint64(1), np.uint64(block * out.shape[2]), np.uint64(quad), np.uint64(1), 1, words, out)
+
+    return normals_of_blocks
 
 
 def numba_loop(particles: int, steps: int) -> float:
@@ -204,7 +204,7 @@ def measure(particles: int, steps: int, rounds: int) -> dict[str, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--particles", type=int, default=65_536)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     times = measure(arguments.particles, arguments.steps, arguments.rounds)

@@ -14,7 +14,7 @@ from sgdphys.kernels.compile import compile_function, fingerprint, jit_address
 from sgdphys.kernels.source import FAST_MATH, fast_math_flags, helpers_text, source_text
 from sgdphys.protocols import Term
 
-__all__ = ["PROGRAM", "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "ObserverKernel", "Program", "pack"]
+__all__ = ["PROGRAM", "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "NormalsKernel", "ObserverKernel", "Program", "pack"]
 
 Array = NDArray[np.float64]
 PROGRAM = "Tuple((uint64[::1], float64[::1], int64[::1], float64[::1]))"  # numba type of a packed Program
@@ -128,6 +128,12 @@ class KickKernel(Kernel):
     """``kick(normals, x, parameters, factor, base, out)``: writes ``base + factor * B(x) xi`` to ``out`` (coordinate, lane)."""
 
     signature = "KICK"
+
+
+class NormalsKernel(Kernel):
+    """``fill(key, particle, quad, stream, channels, words, out)``: see ``sgdphys.kernels.normals.fill_normals``."""
+
+    signature = "NORMALS"
 
 
 class ObserverKernel(Kernel):

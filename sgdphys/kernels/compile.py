@@ -30,7 +30,7 @@ _HEADER = """\
 # Written by sgdphys; safe to delete.
 import numpy as np
 from numba import njit
-from sgdphys.kernels.pointers import FIELD, KICK, OBSERVER, field_at, kick_at, observer_at
+from sgdphys.kernels.pointers import FIELD, KICK, NORMALS, OBSERVER, field_at, kick_at, normals_at, observer_at
 
 
 def helper(*flags):

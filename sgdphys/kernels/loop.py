@@ -6,37 +6,39 @@ are called through function pointers, once per block and step (normals once per 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sgdphys.kernels.blocks import PROGRAM
+from sgdphys.kernels.blocks import PROGRAM, NormalsKernel
 from sgdphys.kernels.compile import compile_function
 from sgdphys.kernels.normals import fill_normals
 from sgdphys.kernels.source import FAST_MATH, source_text
 
 if TYPE_CHECKING:
-    from sgdphys.kernels.pointers import observer_at
+    from sgdphys.kernels.pointers import normals_at, observer_at
     from sgdphys.kernels.steps import euler_maruyama_step as step_of
 
-__all__ = ["compiled_loop"]
+__all__ = ["NORMALS", "compiled_loop"]
 
+NORMALS = NormalsKernel(fill_normals)  # apart, because it vectorises worse when it is inlined into the loop
 KICK_STREAM = np.uint64(1)
 SIGNATURE = (
-    f"'void(float64[:, :, ::1], int64, uint64, int64, int64, int64, uint64, int64, int64[::1], int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, "
+    f"'void(float64[:, :, ::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, "
     "float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
 )
 
 
-def advance(blocks, dim, particle, offset, particles, channels, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # fmt: skip
-    """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
+def advance(blocks, dim, particle, offset, particles, channels, fill, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # fmt: skip
+    """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``; ``fill`` is where ``NORMALS`` starts.
 
     ``particle`` numbers the first lane in the random counters, ``offset`` in ``out``; ``particles`` is how many lanes
     are in use. At ``frames[k]`` the state goes to ``out[rows[k]]`` (frame, particle, row) unless ``rows[k]`` is
     negative. ``layout`` has a line for each observer: every step or not, blocks per memory unit, rows and columns of
     a unit, its offset in ``memory``, offset and length of its ``parameters``. ``table[observer, k]`` is the row of
-    the observer's own time table at frame k, or negative. The last four arrays are scratch: (4, lane), (4, channel,
+    the observer's own time table at frame k, or negative. The last four arrays are scratch: (4, some lanes), (4, channel,
     lane), and two of (row, lane).
     """
     width = blocks.shape[2]
@@ -50,7 +52,7 @@ def advance(blocks, dim, particle, offset, particles, channels, key, step, frame
             while now < frames[frame]:
                 if now >> 2 != quad:
                     quad = now >> 2
-                    fill_normals(key, first, np.uint64(quad), KICK_STREAM, channels, words, normals)
+                    normals_at(fill)(key, first, np.uint64(quad), KICK_STREAM, channels, words, normals)
                 step_of(before, after, dim, gradient, kick, normals[now & 3], settings)
                 now += 1
                 before, after = after, before
@@ -100,6 +102,7 @@ def observe(observers, layout, k, before, after, lanes, particle, block, step, r
     call(before, after, lanes, particle, step, row, key, parameters[first : first + length], unit)
 
 
+@functools.cache
 def compiled_loop(step: Callable[..., None]) -> Any:
     """Return the loop compiled with one of the functions of :mod:`sgdphys.kernels.steps`, or with a user's step of the same signature."""
     text = source_text(advance, {"step_of": step})

@@ -36,8 +36,8 @@ BIT_0 = np.int32(1)
 BIT_1 = np.int32(2)
 
 
-def normals_from_words(words, channel, out):
-    """Turn ``words`` (4, lane) uint32 into standard normals ``out[:, channel]`` (4, lane) float32; row k serves step 4 q + k."""
+def normals_from_words(words, channel, offset, out):
+    """Turn ``words`` (4, lane) uint32 into standard normals ``out[:, channel, offset:]``; row k serves step 4 q + k."""
     for pair in range(2):
         for lane in range(words.shape[1]):
             uniform = np.float32(words[2 * pair, lane]) + ONE
@@ -62,12 +62,17 @@ def normals_from_words(words, channel, out):
             second = cosine if swap else sine
             first = -first if (np.int32(quadrant + BIT_0) & BIT_1) != 0 else first
             second = -second if (quadrant & BIT_1) != 0 else second
-            out[2 * pair, channel, lane] = radius * first
-            out[2 * pair + 1, channel, lane] = radius * second
+            out[2 * pair, channel, np.uint64(offset + lane)] = radius * first
+            out[2 * pair + 1, channel, np.uint64(offset + lane)] = radius * second
 
 
 def fill_normals(key, particle, quad, stream, channels, words, out):
-    """Write the normals of four consecutive steps to ``out`` (4, channel, lane) float32; ``words`` (4, lane) is scratch."""
+    """Write the normals of four consecutive steps to ``out`` (4, channel, lane) float32.
+
+    ``words`` is scratch of shape (4, n) with n a divisor of the number of lanes; small, so that it stays in the cache.
+    """
+    some = words.shape[1]
     for channel in range(channels):
-        fill_words(key, particle, quad, stream, np.uint64(channel), words)
-        normals_from_words(words, channel, out)
+        for offset in range(0, out.shape[2], some):
+            fill_words(key, particle + np.uint64(offset), quad, stream, np.uint64(channel), words)
+            normals_from_words(words, channel, offset, out)

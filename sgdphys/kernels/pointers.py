@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["FIELD", "KICK", "OBSERVER", "field_at", "kick_at", "observer_at"]
+__all__ = ["FIELD", "KICK", "NORMALS", "OBSERVER", "field_at", "kick_at", "normals_at", "observer_at"]
 
 _MATRIX = types.Array(types.float64, 2, "C")
 _VECTOR = types.Array(types.float64, 1, "C")
@@ -25,6 +25,18 @@ KICK = types.void(
 # before, after, lanes in use, first particle, step, row of the time table, key, parameters, memory
 OBSERVER = types.void(
     _MATRIX, _MATRIX, types.int64, types.uint64, types.int64, types.int64, types.uint64, _VECTOR, _MATRIX
+)
+
+
+# key, particle, group of four steps, stream, channels, words, out
+NORMALS = types.void(
+    types.uint64,
+    types.uint64,
+    types.uint64,
+    types.uint64,
+    types.int64,
+    types.Array(types.uint32, 2, "C"),
+    types.Array(types.float32, 3, "C"),
 )
 
 
@@ -46,4 +58,5 @@ def _pointer(signature: Any, name: str) -> Any:
 
 field_at = _pointer(FIELD, "field_at")
 kick_at = _pointer(KICK, "kick_at")
+normals_at = _pointer(NORMALS, "normals_at")
 observer_at = _pointer(OBSERVER, "observer_at")

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdphys.kernels.blocks import Program
-from sgdphys.kernels.loop import compiled_loop
+from sgdphys.kernels.loop import NORMALS, compiled_loop
 from sgdphys.kernels.observing import GRANULE, GROUP
 from sgdphys.observers.observation import Observation
 
 __all__ = ["Ensemble", "Programs", "Timetable", "available_threads", "choose_width", "results"]
 
 Array = NDArray[np.float64]
+WORD_LANES = 256  # lanes whose random bits are made at once
 CACHE_BYTES = 2**17  # a block with its normals should stay in the second-level cache
 
 
@@ -139,7 +140,7 @@ class Ensemble:
         programs, width = self.programs, self.width
         offset = first * width
         scratch = (
-            np.empty((4, width), np.uint32),
+            np.empty((4, min(width, WORD_LANES)), np.uint32),
             np.empty((4, programs.channels, width), np.float32),
             np.empty((programs.rows, width)),
             np.empty((programs.rows, width)),
@@ -147,7 +148,7 @@ class Ensemble:
         lanes = min(self.n_particles, last * width) - offset
         memory = self.memory
         self._advance(
-            self.blocks[first:last], programs.dim, np.uint64(offset), offset, lanes, programs.channels, np.uint64(programs.key), step, steps, rows,
+            self.blocks[first:last], programs.dim, np.uint64(offset), offset, lanes, programs.channels, np.uint64(NORMALS.address), np.uint64(programs.key), step, steps, rows,
             out, tuple(programs.gradient), tuple(programs.kick), programs.settings, memory.addresses, memory.layout(first), table,
             memory.parameters, memory.values, *scratch,
         )  # fmt: skip

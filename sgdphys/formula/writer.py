@@ -7,7 +7,6 @@ of the lane loop. Imported only while kernel source is written.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -15,12 +14,11 @@ import sympy
 from sgdphys.errors import FormulaError
 from sgdphys.formula import symbolic
 from sgdphys.formula.tree import COMPARISONS, Apply, Node
-from sgdphys.kernels.evaluation import WIDTH
 
 __all__ = ["Writer", "write_field", "write_region"]
 
 Expression = Any
-MAX_ROWS = 8  # LLVM vectorises more rows, which it must prove apart, only when their length is a constant
+MAX_ROWS = 8  # with more rows in one loop LLVM does not prove that they lie apart, and does not vectorise
 _CALLS = {name: name for name in ("cos", "cosh", "exp", "log", "sin", "sinh", "tan", "tanh")} | {"Absolute": "abs"}
 
 
@@ -147,11 +145,30 @@ def write_field(name: str, tree: Node, dim: int) -> str:
     """
     derivatives = {"gradient": symbolic.gradient, "hessian": symbolic.hessian}
     expressions = derivatives[name](tree, dim) if name in derivatives else [symbolic.to_sympy(tree)]
-    shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("s"), order="canonical")
-    writer = Writer()
-    for symbol, value in shared:
-        writer.define(symbol, value)
-    return _assembled(name, writer, {row: writer.atom(value) for row, value in enumerate(reduced) if value != 0})
+    lines = [f"def {name}(x, parameters, factor, out):"]
+    for rows in _groups({row: value for row, value in enumerate(expressions) if value != 0}):
+        shared, reduced = sympy.cse(list(rows.values()), symbols=sympy.numbered_symbols("s"), order="canonical")
+        writer = Writer()
+        for symbol, value in shared:
+            writer.define(symbol, value)
+        lines += _loop(writer, {row: writer.atom(value) for row, value in zip(rows, reduced, strict=True)})
+    return "\n".join([*lines, ""])
+
+
+def _groups(rows: dict[int, Expression]) -> list[dict[int, Expression]]:
+    """Divide rows among loops that each touch at most ``MAX_ROWS`` rows; one loop if a row alone needs more."""
+    reads = {row: {c for c in value.free_symbols if c.name.startswith("c")} for row, value in rows.items()}
+    if not rows or max(map(len, reads.values())) >= MAX_ROWS:
+        return [rows]
+    groups: list[dict[int, Expression]] = [{}]
+    used: set[Expression] = set()
+    for row, value in rows.items():
+        if len(used | reads[row]) + len(groups[-1]) >= MAX_ROWS:
+            groups.append({})
+            used = set()
+        groups[-1][row] = value
+        used |= reads[row]
+    return groups
 
 
 def write_region(name: str, tree: Node) -> str:
@@ -171,7 +188,8 @@ def write_region(name: str, tree: Node) -> str:
     """
     writer = Writer()
     condition = _condition(tree, writer)
-    return _assembled(name, writer, {0: f"(1.0 if {condition} else 0.0)"})
+    lines = [f"def {name}(x, parameters, factor, out):", *_loop(writer, {0: f"(1.0 if {condition} else 0.0)"})]
+    return "\n".join([*lines, ""])
 
 
 def _condition(node: Node, writer: Writer) -> str:
@@ -183,21 +201,10 @@ def _condition(node: Node, writer: Writer) -> str:
     return f"({joint.join(_condition(part, writer) for part in node.arguments)})"
 
 
-def _assembled(name: str, writer: Writer, rows: dict[int, str]) -> str:
-    lines = [f"def {name}(x, parameters, factor, out):", *_indented(writer.before, 1)]
-    if len(rows) + len(writer.coordinates) > MAX_ROWS:
-        lines.append(f"    if x.shape[1] == {WIDTH} and out.shape[1] == {WIDTH}:")
-        lines += [*_loop(writer, rows, str(WIDTH), 2), "        return"]
-    return "\n".join([*lines, *_loop(writer, rows, "x.shape[1]", 1), ""])
-
-
-def _loop(writer: Writer, rows: dict[int, str], lanes: str, level: int) -> list[str]:
+def _loop(writer: Writer, rows: dict[int, str]) -> list[str]:
     coordinates = sorted(writer.coordinates)
     views = [f"x{i} = x[{i}]" for i in coordinates] + [f"row{i} = out[{i}]" for i in rows]
     body = [f"c{i} = x{i}[lane]" for i in coordinates] + writer.inside
     body += [f"row{i}[lane] += factor * {value}" for i, value in rows.items()] or ["pass"]
-    return [*_indented(views, level), *_indented([f"for lane in range({lanes}):"], level), *_indented(body, level + 1)]
-
-
-def _indented(lines: Sequence[str], level: int) -> list[str]:
-    return ["    " * level + line for line in lines]
+    lines = [*writer.before, *views, "for lane in range(x.shape[1]):", *("    " + line for line in body)]
+    return ["    " + line for line in lines]

@@ -17,7 +17,13 @@ def test_another_parameter_value_shares_the_kernel():
 
 @pytest.mark.parametrize(
     ("formula", "names"),
-    [("x**2", ("x",)), ("y**2", ("x", "y")), ("x0*x1", ("x0", "x1")), ("x0 + x3", ("x0", "x1", "x2", "x3")), ("x0", ("x0",))],
+    [
+        ("x**2", ("x",)),
+        ("y**2", ("x", "y")),
+        ("x0*x1", ("x0", "x1")),
+        ("x0 + x3", ("x0", "x1", "x2", "x3")),
+        ("x0", ("x0",)),
+    ],
 )
 def test_dimension_is_that_of_the_highest_coordinate(formula, names):
     landscape = Expression(formula)

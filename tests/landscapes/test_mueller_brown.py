@@ -28,7 +28,8 @@ def test_energies_are_the_published_ones():
 def test_equals_the_four_exponentials():
     x = np.random.default_rng(0).uniform([-1.5, -0.5], [1.2, 2.0], size=(500, 2))
     constants = zip(
-        (-200, -100, -170, 15), (-1, -1, -6.5, 0.7), (0, 0, 11, 0.6), (-10, -10, -6.5, 0.7), (1, 0, -0.5, -1), (0, 0.5, 1.5, 1),
+        (-200, -100, -170, 15), (-1, -1, -6.5, 0.7), (0, 0, 11, 0.6), (-10, -10, -6.5, 0.7),
+        (1, 0, -0.5, -1), (0, 0.5, 1.5, 1),
         strict=True,
     )  # fmt: skip
     expected = np.zeros(len(x))

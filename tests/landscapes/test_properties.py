@@ -8,7 +8,18 @@ import pytest
 from numba import njit
 
 from sgdphys import landscapes
-from sgdphys.landscapes import Custom, DoubleWell, Expression, FlatSharp, Linear, MuellerBrown, Quadratic, Scaled, Sum, Tilted
+from sgdphys.landscapes import (
+    Custom,
+    DoubleWell,
+    Expression,
+    FlatSharp,
+    Linear,
+    MuellerBrown,
+    Quadratic,
+    Scaled,
+    Sum,
+    Tilted,
+)
 from sgdphys.protocols import Curved, Landscape
 
 

@@ -23,7 +23,9 @@ def test_a_number_is_a_parabola():
     assert Quadratic(4.0).potential(np.array([[3.0]])) == pytest.approx([18.0])
 
 
-@pytest.mark.parametrize(("diagonal", "minima", "saddles"), [([1, 2], 1, 0), ([1, -2], 0, 1), ([-1, -2], 0, 0), ([1, 0], 0, 0)])
+@pytest.mark.parametrize(
+    ("diagonal", "minima", "saddles"), [([1, 2], 1, 0), ([1, -2], 0, 1), ([-1, -2], 0, 0), ([1, 0], 0, 0)]
+)
 def test_origin_is_classified_by_its_eigenvalues(diagonal, minima, saddles):
     landscape = Quadratic(np.diag(diagonal))
     assert (len(landscape.minima), len(landscape.saddles)) == (minima, saddles)

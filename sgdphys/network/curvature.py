@@ -10,9 +10,9 @@ import torch
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.network.functional import twice_differentiable
+from sgdphys.network.functional import plain_attention
 from sgdphys.network.lanczos import leading_eigenpairs
-from sgdphys.network.memory import WORKING_BYTES, refuse_above_memory
+from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.tensors import like, to_numpy, to_tensor
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sgdphys.network.objective import Objective
 
 __all__ = ["Curvature"]
-
-_MOST_COLUMNS = 64  # of one batched backward pass
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Curvature:
     def product(self, v: Tensor) -> Tensor:
         """Return H v for a tensor (d,)."""
         result = self.objective.weight_decay * v
-        with twice_differentiable():
+        with plain_attention():
             for leaf, g in self._gradients():
                 result = result + torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
         return result
@@ -69,14 +67,7 @@ class Curvature:
         """Return H, (d, d), symmetric; refused with MemoryLimitError when it does not fit into memory."""
         refuse_above_memory(2 * self.dim**2 * 8, f"the dense Hessian of {self.dim} parameters", "use matvec or top(k)")
         identity = torch.eye(self.dim, dtype=self.point.dtype, device=self.point.device)
-        matrix = self.objective.weight_decay * identity
-        with twice_differentiable():
-            for leaf, g in self._gradients():
-                for first in range(0, self.dim, self._columns):
-                    some = slice(first, first + self._columns)
-                    matrix[some] += torch.autograd.grad(
-                        g, leaf, identity[some], retain_graph=True, is_grads_batched=True
-                    )[0]
+        matrix = torch.stack([self.product(column) for column in identity])
         return to_numpy((matrix + matrix.T) / 2)
 
     def top(self, k: int, *, tolerance: float = 1e-9, max_iterations: int | None = None, seed: int = 0) -> xr.Dataset:
@@ -115,17 +106,12 @@ class Curvature:
         )
 
     def trace(self) -> float:
-        """Return tr H, in loss/x^2; exact, as the trace of ``dense()``."""
+        """Return tr H, in loss/x^2; exact, from d Hessian products."""
         return float(self.dense().trace())
 
     @cached_property
     def _pieces(self) -> list[slice]:
         return list(self.objective.rows(factor=4))
-
-    @property
-    def _columns(self) -> int:
-        rows: int = self._pieces[0].stop - self._pieces[0].start
-        return max(1, min(_MOST_COLUMNS, WORKING_BYTES // (rows * self.objective.bytes_per_sample)))
 
     @cached_property
     def _single_gradient(self) -> tuple[Tensor, Tensor]:

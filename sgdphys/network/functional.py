@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["FlatModel", "twice_differentiable"]
+__all__ = ["FlatModel", "plain_attention"]
 
 
-def twice_differentiable() -> AbstractContextManager[Any]:
-    """Return a context in which attention uses the kernel that has second derivatives."""
+def plain_attention() -> AbstractContextManager[Any]:
+    """Return a context in which attention uses the kernel that has second derivatives and vectorises."""
     return sdpa_kernel(SDPBackend.MATH)
 
 

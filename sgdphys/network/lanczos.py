@@ -34,9 +34,10 @@ def leading_eigenpairs(
     r"""Return the k algebraically largest eigenpairs of a symmetric operator.
 
     Lanczos iteration with full (twice repeated) reorthogonalisation. It stops when the k leading Ritz pairs have
-    :math:`|\beta_m s_{mi}| \le` ``tolerance`` times the largest absolute Ritz value; an invariant subspace is left by a
-    new random direction, so that repeated eigenvalues are found as well. The residual norms returned are recomputed
-    from the operator.
+    :math:`|\beta_m s_{mi}| \le` ``tolerance`` times the largest absolute Ritz value. One Krylov space holds a single
+    vector of a repeated eigenvalue (of a linear network with several outputs, say), so the rest of the space is then
+    searched for eigenvalues above the smallest one found, until there is none. The residual norms returned are
+    recomputed from the operator.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def leading_eigenpairs(
     tolerance
         Relative residual at which the iteration stops.
     max_iterations
-        Largest dimension of the Krylov space; default d.
+        Largest dimension of the Krylov space, for a result of larger residuals; default d.
 
     Returns
     -------
@@ -68,50 +69,70 @@ def leading_eigenpairs(
     dim = len(start)
     if not 1 <= k <= dim:
         raise ValueError(f"k must lie between 1 and the dimension {dim}, got {k}")
-    limit = min(dim, max_iterations or dim)
-    basis = [start / start.norm()]
-    diagonal: list[Tensor] = []
-    coupling: list[Tensor] = []
-    generator = torch.Generator().manual_seed(0)
-    while True:
-        image = matvec(basis[-1])
-        diagonal.append(image @ basis[-1])
-        rest, beta = _orthogonalised(image, basis)
-        values, weights = _ritz(diagonal, coupling)
-        scale = float(values.abs().max())
-        if len(basis) == limit or _converged(weights, float(beta), k, tolerance * scale):
+    search = _Search(matvec, tolerance, min(dim, max_iterations or dim))
+    values, vectors = search.run(start, k, start.new_zeros((dim, 0)))
+    while vectors.shape[1] < dim and not search.stopped_early:
+        unseen = torch.randn(dim, generator=search.generator, dtype=start.dtype).to(start)
+        candidate, direction = search.run(unseen, 1, vectors, tolerance**0.5)  # its value errs by the residual squared
+        if len(values) == k and float(candidate) <= float(values[-1]) + 10 * tolerance * search.scale:
             break
-        if float(beta) <= 1e-13 * scale:
-            rest, norm = _orthogonalised(torch.randn(dim, generator=generator, dtype=start.dtype).to(start), basis)
-            rest, beta = rest / norm, torch.zeros_like(beta)
-        else:
-            rest = rest / beta
-        basis.append(rest)
-        coupling.append(beta)
-    leading = values.argsort(descending=True)[:k]
-    vectors = torch.stack(basis, dim=1) @ weights[:, leading].to(start)
-    values = values[leading].to(start)
-    residuals = torch.stack([(matvec(v) - value * v).norm() for value, v in zip(values, vectors.T, strict=True)])
-    return Eigenpairs(values, vectors, residuals, len(basis) + k)
+        candidate, direction = search.run(direction[:, 0], 1, vectors)
+        order = torch.cat([values, candidate]).argsort(descending=True)[:k]
+        values, vectors = torch.cat([values, candidate])[order], torch.cat([vectors, direction], dim=1)[:, order]
+    images = torch.stack([matvec(vector) for vector in vectors.T], dim=1)
+    return Eigenpairs(values, vectors, (images - values * vectors).norm(dim=0), search.products + k)
 
 
-def _orthogonalised(vector: Tensor, basis: list[Tensor]) -> tuple[Tensor, Tensor]:
-    space = torch.stack(basis)
+class _Search:
+    """Lanczos runs on one operator, outside the span of given vectors."""
+
+    def __init__(self, matvec: Callable[[Tensor], Tensor], tolerance: float, limit: int) -> None:
+        self.matvec, self.tolerance, self.limit = matvec, tolerance, limit
+        self.generator = torch.Generator().manual_seed(0)
+        self.products, self.scale, self.stopped_early = 0, 0.0, False
+
+    def run(self, start: Tensor, k: int, locked: Tensor, tolerance: float | None = None) -> tuple[Tensor, Tensor]:
+        """Return up to k leading eigenvalues and vectors in the space orthogonal to the columns of ``locked``."""
+        basis = _outside(start, locked)[:, None] / _outside(start, locked).norm()
+        diagonal: list[float] = []
+        coupling: list[float] = []
+        while True:
+            image = self.matvec(basis[:, -1])
+            self.products += 1
+            diagonal.append(float(image @ basis[:, -1]))
+            rest = _outside(image, torch.cat([locked, basis], dim=1))
+            beta = float(rest.norm())
+            values, weights = _ritz(diagonal, coupling)
+            self.scale = max(self.scale, float(values.abs().max()))
+            allowed = (tolerance or self.tolerance) * self.scale
+            if beta <= 1e-13 * self.scale or _converged(weights, beta, k, allowed):
+                break  # the first when the space is exhausted
+            if basis.shape[1] == self.limit:
+                self.stopped_early = True
+                break
+            basis = torch.cat([basis, rest[:, None] / beta], dim=1)
+            coupling.append(beta)
+        leading = values.argsort(descending=True)[:k]
+        return values[leading].to(start), basis @ weights[:, leading].to(start)
+
+
+def _outside(vector: Tensor, space: Tensor) -> Tensor:
     for _ in range(2):
-        vector = vector - space.T @ (space @ vector)
-    return vector, vector.norm()
+        vector = vector - space @ (space.T @ vector)
+    return vector
 
 
-def _ritz(diagonal: list[Tensor], coupling: list[Tensor]) -> tuple[Tensor, Tensor]:
-    matrix = torch.diag(torch.stack(diagonal).double().cpu())
+def _ritz(diagonal: list[float], coupling: list[float]) -> tuple[Tensor, Tensor]:
+    kind = torch.float64
+    matrix = torch.diag(torch.tensor(diagonal, dtype=kind))
     if coupling:
-        off = torch.stack(coupling).double().cpu()
+        off = torch.tensor(coupling, dtype=kind)
         matrix += torch.diag(off, 1) + torch.diag(off, -1)
     values, weights = torch.linalg.eigh(matrix)
     return values, weights
 
 
-def _converged(weights: Tensor, beta: float, k: int, tolerance: float) -> bool:
+def _converged(weights: Tensor, beta: float, k: int, allowed: float) -> bool:
     if len(weights) < k:
         return False
-    return bool((beta * weights[-1, -k:].abs()).max() <= tolerance)  # eigh sorts upwards: the last k columns lead
+    return bool((beta * weights[-1, -k:].abs()).max() <= allowed)  # eigh sorts upwards: the last k columns lead

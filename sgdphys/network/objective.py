@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.func import vmap
 
+from sgdphys.network.functional import plain_attention
 from sgdphys.network.losses import sample_values
 from sgdphys.network.memory import WORKING_BYTES, saved_bytes
 
@@ -76,7 +77,8 @@ class Objective:
         pieces = self.model.pieces(points)
         if len(points) == 1:
             return self.model.call([piece[0] for piece in pieces], inputs)[None]
-        return vmap(self.model.call, in_dims=(0, None))(pieces, inputs)
+        with plain_attention():
+            return vmap(self.model.call, in_dims=(0, None))(pieces, inputs)
 
     def summed_losses(self, points: Tensor, rows: slice) -> Tensor:
         """Return the sum of the unregularised losses of some samples at each point, (point,)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.func import grad, vmap
 
-from sgdphys.network.functional import twice_differentiable
+from sgdphys.network.functional import plain_attention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,8 @@ def sample_gradients(objective: Objective, point: Tensor, rows: slice) -> Tensor
         return objective.loss(objective.model(flat, sample[None]), target[None])[0]
 
     gradients = vmap(grad(loss_of_one), in_dims=(None, 0, 0))
-    result: Tensor = gradients(point, objective.inputs[rows], objective.targets[rows])
+    with plain_attention():
+        result: Tensor = gradients(point, objective.inputs[rows], objective.targets[rows])
     return result
 
 
@@ -49,13 +50,13 @@ class SampleJacobian:
 
     def times(self, v: Tensor) -> Tensor:
         """Return J v, (sample,)."""
-        with twice_differentiable():
+        with plain_attention():
             return torch.cat([torch.autograd.grad(g, u, v, retain_graph=True)[0] for _, _, _, u, g in self._graphs()])
 
     def transposed_times(self, w: Tensor) -> Tensor:
         """Return J' w, (parameter,)."""
         result = torch.zeros_like(self.point)
-        with twice_differentiable():
+        with plain_attention():
             for rows, leaf, losses, _, _ in self._graphs():
                 result += torch.autograd.grad(losses, leaf, w[rows], retain_graph=True)[0]
         return result

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.func import vmap
 
+from sgdphys.network.functional import plain_attention
 from sgdphys.network.losses import sample_values
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ class ReplicaGroup:
         at_once = max(1, _INDICES // (self.count * self.sgd.batch_size))
         for start in range(first_step, first_step + n_steps, at_once):
             some = min(at_once, first_step + n_steps - start)
-            for indices in self.stream.draw(start, some, self.first, self.count):
-                self._step(indices)
+            with plain_attention():
+                for indices in self.stream.draw(start, some, self.first, self.count):
+                    self._step(indices)
 
     def _step(self, indices: Tensor) -> None:
         gradients = torch.autograd.grad(self._total_loss(indices), self._weights)

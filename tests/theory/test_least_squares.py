@@ -56,7 +56,7 @@ def test_twenty_samples_in_three_coordinates(sgd, expected):
 
 
 def averaged_second_moments(sgd, inputs, targets):
-    """Solve for the second moments of (position from the minimum, v) that the step with a random sample leaves alone."""
+    """Return the second moments of (position from the minimum, v) that a step with a random sample keeps."""
     minimum = theory.exact_sgd_covariance(inputs, targets, sgd)["minimum"].values
     unit, operator, source = np.eye(3), np.zeros((36, 36)), np.zeros(36)
     for x, y in zip(inputs, targets, strict=True):
@@ -96,7 +96,7 @@ def test_the_variance_diverges_where_the_fourth_moment_says():
     h, fourth = 1.5625, 4.515625
     limit = 2 * h / (fourth - h**2 + h**2)
     assert float(theory.exact_sgd_covariance(INPUTS, TARGETS, SGD(0.999 * limit, 1))["second_moment_radius"]) < 1
-    with pytest.raises(ValueError, match="variance is infinite: the second-moment radius .* is 1.0"):
+    with pytest.raises(ValueError, match=r"variance is infinite: the second-moment radius .* is 1\.0"):
         theory.exact_sgd_covariance(INPUTS, TARGETS, SGD(1.001 * limit, 1))
 
 

@@ -1,0 +1,39 @@
+"""The README's Python runs, its commands exist, and its two commands say what CI runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_python_example_runs_and_is_short() -> None:
+    (block,) = BLOCKS
+    assert sum(bool(line.strip()) for line in block.splitlines()) <= 12
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    comparison = names["sp"].analysis.compare(names["real"], names["sim"])  # type: ignore[attr-defined]
+    # real networks spread as their twin does: within 10 % at this temperature; a factor 2 in T would give 2
+    assert abs(float(comparison.mean_variance_ratio) - 1) < 0.25
+    relative = names["sp"].analysis.relative_entropy(names["cloud"], names["gibbs"])  # type: ignore[attr-defined]
+    assert np.all(np.isfinite(relative.relative_entropy[1:]))
+
+
+@pytest.mark.parametrize("line", [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("sgdphys ")])
+def test_command_lines_parse(line: str) -> None:
+    import shlex
+
+    from sgdphys.cli.parser import build_parser
+
+    build_parser().parse_args(shlex.split(line)[1:])
+
+
+def test_ci_calls_the_test_command() -> None:
+    assert README.count("<!-- test command -->") == 1
+    assert "test command" in (ROOT / ".ci" / "run").read_text()

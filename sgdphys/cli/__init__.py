@@ -59,7 +59,8 @@ def _run(arguments: Any) -> int:
     except Exception as error:
         if os.environ.get("SGDPHYS_TRACEBACK"):
             raise
-        return _say(f"unexpected {type(error).__name__}: {error} (SGDPHYS_TRACEBACK=1 shows where)", FAILED)
+        first_line = str(error).partition("\n")[0]
+        return _say(f"unexpected {type(error).__name__}: {first_line} (SGDPHYS_TRACEBACK=1 shows where)", FAILED)
 
 
 def _say(message: str, code: int) -> int:

@@ -1,9 +1,11 @@
-"""``sgdphys info``: versions, processor threads, cache directory."""
+"""``sgdphys info``: versions, processor threads, GPU, cache directory."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,10 @@ _PACKAGES = ("numpy", "scipy", "numba", "xarray", "zarr", "matplotlib", "sympy",
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("info", help="versions, threads, cache", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--device", action="store_true", help="ask torch for an accelerator too (imports torch)")
     parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(_: argparse.Namespace) -> int:
     from sgdphys import schema
 
     rows = {
@@ -32,10 +33,9 @@ def _run(arguments: argparse.Namespace) -> int:
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         **{package: _version(package) for package in _PACKAGES},
         "threads": str(os.cpu_count()),
+        "gpu": _gpu(),
         "cache": _cache(),
     }
-    if arguments.device:
-        rows["device"] = _device()
     for name, value in rows.items():
         print(f"{name:<11}{value}")
     return 0
@@ -54,7 +54,14 @@ def _cache() -> str:
     return str(cache_directory())
 
 
-def _device() -> str:
-    from sgdphys.network import accelerator_name
-
-    return accelerator_name()
+def _gpu() -> str:
+    # asks the driver, not torch, whose import takes seconds
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "none found"
+    names = [program, "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(names, capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "the driver does not answer"
+    return ", ".join(answer.split("\n")).strip(", ") or "none found"

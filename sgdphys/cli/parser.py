@@ -38,5 +38,5 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def protect_minus(argv: Sequence[str]) -> list[str]:
-    """Let values begin with a minus sign (``--start -1,0``, ``"-x**2"``); argparse takes a leading blank for a value."""
+    """Let values begin with a minus sign, as in ``--start -1,0``: argparse takes text after a blank for a value."""
     return [f" {text}" if text[:1] == "-" and text[1:2] not in ("-", "") and text != "-h" else text for text in argv]

@@ -12,7 +12,7 @@ __all__ = ["print_table", "with_error"]
 
 
 def with_error(value: float, error: float | None = None) -> str:
-    """Write a value with its standard error.
+    """Write a value with its standard error, in the last two digits, in parentheses.
 
     Parameters
     ----------
@@ -24,16 +24,16 @@ def with_error(value: float, error: float | None = None) -> str:
     Returns
     -------
     str
-        ``"0.8703 ± 0.0012"``: the error with two digits and the value as far; ``"-"`` for NaN.
+        ``"0.8703(12)"`` for .8703 with an error of .0012; ``"-"`` for NaN.
     """
     if not math.isfinite(value):
         return "-"
     if error is None or not math.isfinite(error) or error <= 0:
         return f"{value:.5g}"
-    places = max(0, 1 - math.floor(math.log10(error)))
-    if places > 7:
-        return f"{value:.4g} ± {error:.1g}"
-    return f"{value:.{places}f} ± {error:.{places}f}"
+    places = 1 - math.floor(math.log10(error))
+    if places <= 0:
+        return f"{value:.0f}({error:.0f})"
+    return f"{value:.{places}f}({round(error * 10**places)})"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -45,9 +45,9 @@ def draw_cloud(
 ) -> Figure:
     """Draw a cloud.
 
-    One coordinate: a histogram for each of a few frames, with the density at the same times as a line, the stationary one
-    dashed. Two: the last frame over the contours of the landscape. More: the first two coordinates and the
-    variance of each over time.
+    One coordinate: a histogram for each of a few frames, with the density at the same times as a line and the
+    stationary one dashed. Two: the last frame over the contours of the landscape. More: the first two coordinates and
+    the variance of each over time.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def draw_dataset(dataset: xr.Dataset) -> Figure:
     ValueError
         Nothing in it can be drawn.
     """
-    if "real_variance" in dataset:
+    if "mean_ratio_real" in dataset:
         return draw_network_sweep(dataset)
     if schema.TEMPERATURE in dataset.dims and "entropy" in dataset:
         return draw_temperature_sweep(dataset)

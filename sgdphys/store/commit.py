@@ -48,6 +48,11 @@ class Commit:
         return cls(np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
 
     @property
+    def empty_so_far(self) -> bool:
+        """Whether nothing was committed yet."""
+        return not (self.finished.any() or self.frames.any())
+
+    @property
     def complete(self) -> bool:
         """Whether every point ran to its end."""
         return bool(self.finished.all())

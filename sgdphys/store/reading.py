@@ -25,10 +25,11 @@ _BOOKKEEPING = ("points", "frames", "coordinates", "labels", "planned")
 
 @dataclass(frozen=True)
 class StoreSummary:
-    """How much of a store is there: ``line`` in words, ``complete``, and its attributes."""
+    """How much of a store is there: ``line`` in words, whether it is complete or still empty, and its attributes."""
 
     line: str
     complete: bool
+    empty: bool
     attributes: dict[str, Any]
 
 
@@ -38,7 +39,8 @@ def describe_store(path: str | os.PathLike[str]) -> StoreSummary:
     attributes = existing_store(target)
     commit = read_commit(target)
     user = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
-    return StoreSummary(progress_line(target, commit, int(attributes["frames"])), commit.complete, user)
+    line = progress_line(target, commit, int(attributes["frames"]))
+    return StoreSummary(line, commit.complete, commit.empty_so_far, user)
 
 
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -67,7 +69,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     attributes = existing_store(target)
     commit = read_commit(target)
     planned_frames = int(attributes["frames"])
-    if not commit.finished.any() and not commit.frames.any():
+    if commit.empty_so_far:
         raise StoreError(
             f"{target} holds no committed frame yet (0 of {planned_frames}); "
             "run it again with --resume to continue or --overwrite to replace it"

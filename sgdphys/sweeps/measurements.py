@@ -72,7 +72,7 @@ class Measurement:
     @property
     def curvatures(self) -> Array:
         """Hessian eigenvalues of the directions, (k,)."""
-        return np.einsum("ik,ij,jk->k", self.directions, self.hessian, self.directions, optimize=True)
+        return np.asarray((self.directions * (self.hessian @ self.directions)).sum(axis=0))
 
     @property
     def noise(self) -> Array:
@@ -133,6 +133,6 @@ def measure(network: Network, rank: int) -> Measurement:
 
 
 def remeasure(network: Network, stored: xr.Dataset) -> Measurement:
-    """Return the measurement at the minimum and in the directions of a store, so that a resumed sweep goes on in them."""
+    """Return the measurement at the minimum and in the directions of a store, in which a resumed sweep goes on."""
     low = network.at(stored["origin"].values)
     return Measurement(low, low.curvature().dense(), low.noise().dense(), stored["basis"].values)

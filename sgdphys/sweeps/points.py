@@ -62,7 +62,7 @@ def run_point(
         Called with the particle-steps of each stretch.
     """
     first, state = writer.frames(place), writer.state(place)
-    start = plan.start if state is None else _restored(state)
+    start = plan.start if state is None else _restored(state, plan.dt)
     step = 0 if state is None else int(state["step"])
     stretch = _stretch(plan)
     while first < len(plan.steps):
@@ -97,12 +97,13 @@ def summary(cloud: xr.Dataset, reference: Reference) -> dict[str, Array]:
     finite = np.isfinite(position).all(axis=2)
     usable = [frame for frame in range(len(position)) if _spread(position[frame], finite[frame])]
     columns = {name: np.full(len(position), np.nan) for name in ENERGIES}
-    if usable:
-        energies = reference.energies(cloud.isel(time=usable))
-        for name in ENERGIES:
-            if name in energies:
-                columns[name][usable] = energies[name].values
-    rows = [_moments(frame[alive]) for frame, alive in zip(position, finite, strict=True)]
+    with np.errstate(over="ignore", invalid="ignore"):  # a particle on its way to infinity
+        if usable:
+            energies = reference.energies(cloud.isel(time=usable))
+            for name in ENERGIES:
+                if name in energies:
+                    columns[name][usable] = energies[name].values
+        rows = [_moments(frame[alive]) for frame, alive in zip(position, finite, strict=True)]
     columns["diverged_fraction"] = 1.0 - finite.mean(axis=1)
     return columns | {name: np.stack([row[name] for row in rows]) for name in MOMENTS if name != "diverged_fraction"}
 
@@ -156,7 +157,7 @@ def _stretch(plan: SweepPlan) -> int:
     return max(2, int(min(by_work, by_memory)))
 
 
-def _restored(state: dict[str, Any]) -> xr.Dataset:
+def _restored(state: dict[str, Any], dt: float) -> xr.Dataset:
     position = (schema.TIME, schema.PARTICLE, schema.COORDINATE), state["position"]
     step = np.asarray(state["step"]).reshape(1)
-    return xr.Dataset({"position": position}, {"time": np.zeros(1), "step": ("time", step)})
+    return xr.Dataset({"position": position}, {"time": dt * step, "step": ("time", step)})

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["gibbs_grid", "suggested_time_step"]
 
 _TAIL = 40.0  # the box reaches to exp(-40) of the highest density
-_CELLS = {1: 2000, 2: 300}
+_CELLS = {1: (2000, 40_000), 2: (300, 600)}  # fewest and most of each axis
+_CELLS_IN_SPREAD = 3.0
 _SCAN = {1: 4001, 2: 201}  # points a side that look for the box
 _DOUBLINGS = 24
 _LOCAL_ENERGY = 5.0  # temperatures above the bottom within which the curvature counts
@@ -37,13 +38,21 @@ def gibbs_grid(landscape: Landscape, temperature: float, *, start: Any = None, c
     start
         A point (coordinate,) that the search begins at, besides the landscape's ``minima``.
     cells
-        Cells of each axis; default 2000 for one coordinate, 300 for two.
+        Cells of each axis; default as many as put three into the narrowest spread sqrt(T/curvature), between 2000 and
+        40000 for one coordinate, 300 and 600 for two.
 
     Returns
     -------
     Grid or None
         None for more coordinates, or where the landscape does not rise on all sides.
+
+    Raises
+    ------
+    ValueError
+        The temperature is not positive.
     """
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature must be positive and finite, got {temperature}")
     if landscape.dim not in _CELLS:
         return None
     points = _known_points(landscape, start)
@@ -52,10 +61,11 @@ def gibbs_grid(landscape: Landscape, temperature: float, *, start: Any = None, c
         axes, values = _scan(landscape, low, high)
         if not np.isfinite(values).any() or np.isneginf(values).any():
             return None
-        inside = values < np.nanmin(values) + _TAIL * temperature
+        inside = values <= np.nanmin(values) + _TAIL * temperature
         open_low, open_high = _touched_walls(inside)
         if not (open_low.any() or open_high.any()):
-            return _shrunk(axes, inside, cells or _CELLS[landscape.dim])
+            walls = _shrunk(axes, inside)
+            return Grid([(*wall, cells or _enough_cells(landscape, temperature, walls, points)) for wall in walls])
         width = high - low
         low, high = low - open_low * width, high + open_high * width
     return None
@@ -72,7 +82,7 @@ def suggested_time_step(landscape: Landscape, temperature: float, *, start: Any 
     landscape
         Anything with ``dim``, ``potential(x)`` and ``gradient(x)``.
     temperature
-        The highest T times D, in loss.
+        The highest T times D, in loss; 0 for the bottom alone.
     start
         A point (coordinate,).
 
@@ -84,9 +94,11 @@ def suggested_time_step(landscape: Landscape, temperature: float, *, start: Any 
     Raises
     ------
     ValueError
-        The landscape is flat there, so that it sets no time scale.
+        The landscape is flat there, so that it sets no time scale, or the temperature is negative.
     """
-    grid = gibbs_grid(landscape, temperature, start=start, cells=60)
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ValueError(f"temperature must be finite and not negative, got {temperature}")
+    grid = gibbs_grid(landscape, temperature, start=start, cells=60) if temperature > 0 else None
     points = _known_points(landscape, start)
     if grid is not None:
         cells = grid.points()
@@ -121,13 +133,21 @@ def _touched_walls(inside: Any) -> tuple[Any, Any]:
     return first, last
 
 
-def _shrunk(axes: list[Array], inside: Any, cells: int) -> Grid:
+def _shrunk(axes: list[Array], inside: Any) -> list[tuple[float, float]]:
     walls = []
     for axis, values in enumerate(axes):
         others = tuple(other for other in range(inside.ndim) if other != axis)
         reached = np.flatnonzero(inside.any(axis=others))
-        walls.append((float(values[reached[0] - 1]), float(values[reached[-1] + 1]), cells))
-    return Grid(walls)
+        walls.append((float(values[reached[0] - 1]), float(values[reached[-1] + 1])))
+    return walls
+
+
+def _enough_cells(landscape: Landscape, temperature: float, walls: list[tuple[float, float]], points: Array) -> int:
+    curvature = float(np.abs(np.linalg.eigvalsh(_hessians(landscape, points))).max())
+    width = max(high - low for low, high in walls)
+    fewest, most = _CELLS[landscape.dim]
+    wanted = _CELLS_IN_SPREAD * width * math.sqrt(max(curvature, 0.0) / temperature)
+    return int(np.clip(wanted if math.isfinite(wanted) else most, fewest, most))
 
 
 def _hessians(landscape: Landscape, points: Array) -> Array:

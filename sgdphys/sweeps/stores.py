@@ -50,7 +50,7 @@ def open_writer(
     _refuse_another(path, found.attributes, configuration)
     if found.complete:
         return None
-    if not resume:
+    if not (resume or found.empty):
         raise StoreError(
             f"{found.line}; resume=True (--resume) goes on with it, overwrite=True (--overwrite) starts it anew"
         )

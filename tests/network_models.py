@@ -33,7 +33,9 @@ def _convolution():
 
 
 LAYERS = {
-    "linear": lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)),
+    "linear": lambda: torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(12, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)
+    ),
     "layer norm": lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LayerNorm(12), torch.nn.Linear(12, 2)),
     "convolution": lambda: torch.nn.Sequential(torch.nn.Flatten(), _convolution()),
     "frozen batch norm": lambda: torch.nn.Sequential(
@@ -51,4 +53,6 @@ def network_with(name: str) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = LAYERS[name]()
-    return Network(model, torch.nn.CrossEntropyLoss(), (rng.normal(size=(12, 4, 3)), rng.integers(2, size=12)), weight_decay=0.01)
+    return Network(
+        model, torch.nn.CrossEntropyLoss(), (rng.normal(size=(12, 4, 3)), rng.integers(2, size=12)), weight_decay=0.01
+    )

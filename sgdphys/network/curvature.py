@@ -14,6 +14,7 @@ from sgdphys.network.functional import plain_attention
 from sgdphys.network.lanczos import leading_eigenpairs
 from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ class Curvature:
         """Number of parameters d."""
         return self.objective.dim
 
+    @few_threads
     def matvec(self, v: Any) -> Any:
         """Return H v for ``v`` (d,) or (d, k), as the same kind of array; two backward passes a column."""
         columns = to_tensor(v, device=self.point.device, dtype=self.point.dtype)
@@ -63,6 +65,7 @@ class Curvature:
                 result = result + torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
         return result
 
+    @few_threads
     def dense(self) -> NDArray[np.float64]:
         """Return H, (d, d), symmetric; refused with MemoryLimitError when it does not fit into memory."""
         refuse_above_memory(2 * self.dim**2 * 8, f"the dense Hessian of {self.dim} parameters", "use matvec or top(k)")
@@ -70,6 +73,7 @@ class Curvature:
         matrix = torch.stack([self.product(column) for column in identity])
         return to_numpy((matrix + matrix.T) / 2)
 
+    @few_threads
     def top(self, k: int, *, tolerance: float = 1e-9, max_iterations: int | None = None, seed: int = 0) -> xr.Dataset:
         """Return the k largest eigenvalues of H with eigenvectors and residual norms, by Lanczos iteration.
 

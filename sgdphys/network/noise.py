@@ -14,6 +14,7 @@ from sgdphys import schema
 from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.per_sample import SampleJacobian, gradient_rows, sample_gradients
 from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +57,7 @@ class GradientNoise:
         """Number of samples N."""
         return self.objective.n_samples
 
+    @few_threads
     def matvec(self, v: Any) -> Any:
         """Return C v for ``v`` (d,) or (d, k), as the same kind of array; no per-sample gradient is formed."""
         columns = to_tensor(v, device=self.point.device, dtype=self.point.dtype)
@@ -64,12 +66,14 @@ class GradientNoise:
         )
         return like(v, result)
 
+    @few_threads
     def project(self, directions: Any) -> Any:
         """Return V' C V, (k, k), for directions V (d, k), as the same kind of array; C is not formed."""
         columns = to_tensor(directions, device=self.point.device, dtype=self.point.dtype)
         along = torch.stack([_centred(self._jacobian.times(column)) for column in columns.T], dim=1)
         return like(directions, along.T @ along / self.n_samples)
 
+    @few_threads
     def trace(self) -> float:
         """Return tr C, the mean squared distance of a sample's gradient from the mean gradient, in loss^2/x^2."""
         return (
@@ -77,6 +81,7 @@ class GradientNoise:
             / self.n_samples
         )
 
+    @few_threads
     def dense(self) -> Matrix:
         """Return C, (d, d); refused with MemoryLimitError when it does not fit into memory."""
         refuse_above_memory(
@@ -88,10 +93,12 @@ class GradientNoise:
             matrix += gradients.T @ gradients
         return to_numpy(matrix / self.n_samples)
 
+    @few_threads
     def gram(self) -> Matrix:
         """Return (g_i - g)'(g_j - g) of all pairs of samples, (N, N); gram/N has the nonzero eigenvalues of C."""
         return to_numpy(self._gram)
 
+    @few_threads
     def spectrum(self) -> xr.Dataset:
         """Return the eigenvalues of C in falling order, from C itself or from the Gram matrix, whichever is smaller.
 
@@ -106,12 +113,14 @@ class GradientNoise:
             Neither matrix fits into memory.
         """
         matrix = self.dense() if self.dim <= self.n_samples else self.gram() / self.n_samples
-        values = np.linalg.eigvalsh(matrix)[::-1][: max(min(self.n_samples - 1, self.dim), 1)]
+        values = torch.linalg.eigvalsh(torch.as_tensor(matrix)).numpy()[::-1]
+        values = values[: max(min(self.n_samples - 1, self.dim), 1)]
         return xr.Dataset(
             {"eigenvalue": (schema.MODE, np.maximum(values, 0.0), schema.describe("eigenvalue"))},
             attrs={"n_samples": self.n_samples, "dim": self.dim},
         )
 
+    @few_threads
     def low_rank(self, k: int) -> Matrix:
         """Return a factor F (d, k) of the k leading eigenpairs: F F' is the best approximation of C of that rank.
 
@@ -135,7 +144,7 @@ class GradientNoise:
         if not 1 <= k <= min(self.n_samples, self.dim):
             raise ValueError(f"k must lie between 1 and min(n_samples, dim) = {min(self.n_samples, self.dim)}, got {k}")
         if self.dim <= self.n_samples:
-            values, vectors = np.linalg.eigh(self.dense())
+            values, vectors = (part.numpy() for part in torch.linalg.eigh(torch.as_tensor(self.dense())))
             return np.asarray(vectors[:, ::-1][:, :k] * np.sqrt(np.maximum(values[::-1][:k], 0.0)))
         _, weights = torch.linalg.eigh(self._gram)
         leading = [_centred(w) / self.n_samples**0.5 for w in weights.T.flip(0)[:k]]

@@ -20,6 +20,7 @@ from sgdphys.network.noise import GradientNoise
 from sgdphys.network.objective import Objective
 from sgdphys.network.per_sample import gradient_rows, sample_gradients
 from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.threads import few_threads
 from sgdphys.network.twin import Twin, twin_of
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ class Network:
     @cached_property
     def loss_value(self) -> float:
         """The regularised loss f at the point."""
-        return float(self._objective.potential(self._point[None])[0])
+        return float(self.potential())
 
     @cached_property
     def residual_gradient_norm(self) -> float:
         """Norm of the gradient of f at the point, in loss/x; about zero at a minimum."""
-        return float(self._objective.gradient(self._point[None])[0].norm())
+        return float(np.linalg.norm(self.gradient()))
 
     def at(self, parameters: Any) -> Network:
         """Return the same network at other parameters (d,)."""
@@ -142,6 +143,7 @@ class Network:
         other._point = self._rows(parameters)[0].clone()
         return other
 
+    @few_threads
     def potential(self, x: Any = None) -> Any:
         """Return the regularised loss f.
 
@@ -157,10 +159,12 @@ class Network:
         """
         return self._as_given(self._objective.potential(self._rows(x)), x)
 
+    @few_threads
     def gradient(self, x: Any = None) -> Any:
         """Return the gradient of f at points ``x`` as in ``potential``; the shape of ``x``, in loss/x."""
         return self._as_given(self._objective.gradient(self._rows(x)), x)
 
+    @few_threads
     def hessian(self, x: Any = None) -> Any:
         """Return the dense Hessians of f at points ``x`` as in ``potential``, (particle, d, d) or (d, d).
 
@@ -182,6 +186,7 @@ class Network:
         matrices = np.stack([Curvature(self._objective, point).dense() for point in points])
         return self._as_given(torch.as_tensor(matrices).to(points), x)
 
+    @few_threads
     def outputs(self, inputs: Any, x: Any = None) -> Any:
         """Return the model's outputs.
 
@@ -202,6 +207,7 @@ class Network:
             outputs = torch.cat([self._objective.outputs(point[None], samples) for point in self._rows(x)])
         return self._as_given(outputs, x)
 
+    @few_threads
     def per_sample_gradients(self) -> Array:
         """Return the gradients of all samples at the point, (sample, d), weight decay included.
 
@@ -217,6 +223,7 @@ class Network:
         pieces = [sample_gradients(self._objective, self._point, rows) for rows in gradient_rows(self._objective)]
         return to_numpy(torch.cat(pieces) + self.weight_decay * self._point)
 
+    @few_threads
     def minimum(self, tolerance: float = 1e-7, max_iterations: int = 20_000) -> Network:
         """Return the network at a nearby minimum of f: L-BFGS steps, then Newton steps with conjugate gradients.
 
@@ -254,6 +261,7 @@ class Network:
         """Return the Hessian of f at the point."""
         return Curvature(self._objective, self._point)
 
+    @few_threads
     def twin(self, rank: int = 20) -> Twin:
         """Return the quadratic landscape and constant noise that stand for the network near its minimum.
 

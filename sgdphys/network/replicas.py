@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,11 +13,10 @@ from sgdphys.network.indices import IndexStream
 from sgdphys.network.memory import WORKING_BYTES
 from sgdphys.network.replica_group import ReplicaGroup
 from sgdphys.network.tensors import to_numpy
+from sgdphys.network.threads import threads_inside
 from sgdphys.simulation.engine import available_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -85,7 +83,7 @@ class Replicas:
         stops = sorted({*saved.tolist(), *np.linspace(self._step, last, _PARTS + 1).round().astype(int).tolist()})
         hidden = None if progress is None else not progress
         with (
-            _threads_inside(self._torch_threads),
+            threads_inside(self._torch_threads),
             ThreadPoolExecutor(len(self._groups)) as pool,
             tqdm(total=last - self._step, unit="step", desc="train", disable=hidden, delay=1.0) as bar,
         ):
@@ -110,14 +108,3 @@ class Replicas:
             for name, values in zip(self._names, (positions, group.velocities), strict=False):
                 assert values is not None
                 frames[name][frame, rows] = to_numpy(values.masked_fill(lost, torch.nan))
-
-
-@contextmanager
-def _threads_inside(count: int) -> Iterator[None]:
-    """Let torch use this many threads inside an operation; with several groups one, or they get in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -28,7 +28,9 @@ def test_pieces_of_many_points_keep_their_shapes():
 
 def test_the_users_model_is_left_alone():
     torch.manual_seed(5)
-    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 2))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 2)
+    )
     model.eval()
     model[0].bias.requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -68,7 +68,9 @@ def test_epoch_shuffling_has_its_own_variance():
     # physics.md 20: additive noise, 20 samples, B = 1; at epoch ends .269428 of the independent value at lr h = .1
     offsets = np.random.default_rng(0).normal(size=20)
     model = torch.nn.Linear(1, 1, bias=False)
-    parabola = Network(model, lambda output, target: (0.5 * output**2)[:, 0] - target * output[:, 0], (np.ones((20, 1)), offsets))
+    parabola = Network(
+        model, lambda output, target: (0.5 * output**2)[:, 0] - target * output[:, 0], (np.ones((20, 1)), offsets)
+    )
     sgd, ages = SGD(0.1, 1, sampling="shuffle"), 0.9 ** np.arange(20)
     exact = 0.01 * offsets.var() * 20 / 19 * (np.sum(ages**2) - np.sum(ages) ** 2 / 20) / (1 - 0.9**40)
     independent = 0.1 * offsets.var() / 1.9
@@ -150,9 +152,13 @@ class Quartic(torch.nn.Module):
 
 
 def test_a_replica_that_diverges_is_marked_and_leaves_the_others_alone():
-    network = Network(Quartic(), lambda output, target: (0.25 * output**2)[:, 0] - target, (np.ones((4, 1)), np.arange(4.0)))
+    network = Network(
+        Quartic(), lambda output, target: (0.25 * output**2)[:, 0] - target, (np.ones((4, 1)), np.arange(4.0))
+    )
     start = np.array([[0.5], [30.0], [-0.7]])
-    with pytest.warns(DivergenceWarning, match=r"1 of 3 replicas left for infinity.*lr \* lambda_max = .*use a smaller lr"):
+    with pytest.warns(
+        DivergenceWarning, match=r"1 of 3 replicas left for infinity.*lr \* lambda_max = .*use a smaller lr"
+    ):
         cloud = train(network, SGD(0.1, 2), start=start, n_steps=50, save_at=3)
     assert cloud["diverged"].values.tolist() == [False, True, False]
     position = cloud["position"].values[:, :, 0]
@@ -178,7 +184,9 @@ def test_only_the_final_state(perceptron):
 
 
 def test_the_potential_at_the_frames(perceptron):
-    cloud = train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=10, save_at=2, record_potential=True, storage="float32")
+    cloud = train(
+        perceptron, SGD(0.1, 4), n_replicas=3, n_steps=10, save_at=2, record_potential=True, storage="float32"
+    )
     assert cloud["position"].dtype == np.float32 and cloud["potential"].dims == ("time", "particle")
     assert cloud["potential"].values[0] == pytest.approx(perceptron.loss_value, rel=1e-6)
     np.testing.assert_allclose(cloud["potential"][-1], perceptron.potential(cloud["position"].values[-1]), rtol=1e-6)
@@ -222,7 +230,9 @@ def test_a_cloud_larger_than_memory_is_refused_before_it_starts(perceptron):
 @pytest.mark.parametrize("sampling", ["replacement", "without", "shuffle"])
 def test_cuda_follows_the_same_minibatches(perceptron, classes, sampling):
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
-    cuda = Network(model, torch.nn.CrossEntropyLoss(), classes, weight_decay=0.02, device="cuda").at(perceptron.parameters)
+    cuda = Network(model, torch.nn.CrossEntropyLoss(), classes, weight_decay=0.02, device="cuda").at(
+        perceptron.parameters
+    )
     sgd = SGD(0.2, 5, momentum=0.5, sampling=sampling)
     clouds = [train(network, sgd, n_replicas=20, n_steps=50) for network in (perceptron, cuda)]
     np.testing.assert_allclose(clouds[1]["position"], clouds[0]["position"], rtol=1e-9, atol=1e-11)

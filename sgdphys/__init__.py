@@ -1,4 +1,4 @@
-"""Stochastic gradient descent as a physical process: clouds, densities, temperatures, and the real networks behind them.
+"""Stochastic gradient descent as a physical process: clouds, densities, temperatures, and the networks behind them.
 
 Public names load on first use, so that ``import sgdphys`` stays light (none of torch, matplotlib, numba, zarr).
 """
@@ -17,10 +17,20 @@ if TYPE_CHECKING:
     from sgdphys.network.training import train
     from sgdphys.sgd import SGD
     from sgdphys.simulation import simulate
-    from sgdphys.store import open_store as open
+    from sgdphys.store import open_store as open  # noqa: A004 - the public name is sgdphys.open
     from sgdphys.sweeps import sweep
 
-_MODULES = {"analysis", "fokker_planck", "integrators", "landscapes", "network", "noises", "observers", "plots", "theory"}
+_MODULES = {
+    "analysis",
+    "fokker_planck",
+    "integrators",
+    "landscapes",
+    "network",
+    "noises",
+    "observers",
+    "plots",
+    "theory",
+}
 _NAMES = {
     "SGD": ("sgdphys.sgd", "SGD"),
     "Grid": ("sgdphys.fokker_planck.grid", "Grid"),
@@ -32,8 +42,8 @@ _NAMES = {
 }
 
 __all__ = [
-    "SGD", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network", "noises",
-    "observers", "open", "plots", "simulate", "sweep", "theory", "train",
+    "SGD", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network",
+    "noises", "observers", "open", "plots", "simulate", "sweep", "theory", "train",
 ]  # fmt: skip
 
 

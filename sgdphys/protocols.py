@@ -29,7 +29,7 @@ class BlockKernel(Protocol):
 
 
 class Term(Protocol):
-    """One summand of a field on a block: ``out += factor * kernel(x, parameters)``; see ``sgdphys.kernels.BlockTerm``."""
+    """One summand of a field: ``out += factor * kernel(x, parameters)``; see ``sgdphys.kernels.BlockTerm``."""
 
     @property
     def kernel(self) -> BlockKernel:
@@ -121,7 +121,7 @@ class Integrator(Protocol):
 
     @property
     def step(self) -> Callable[..., None]:
-        """Plain function ``step(before, after, dim, gradient, kick, normals, settings)``; see ``sgdphys.kernels.steps``."""
+        """Plain function (before, after, dim, gradient, kick, normals, settings); see ``sgdphys.kernels.steps``."""
         ...
 
     def rows(self, dim: int) -> int:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "ATTRIBUTES", "BY_NAME", "FORMAT_VERSION", "RNG_VERSION", "VARIABLES", "Variable", "attributes_of", "coordinate_names", "describe",
-    "is_cloud", "is_density", "validate_cloud", "validate_density",
+    "ATTRIBUTES", "BY_NAME", "FORMAT_VERSION", "RNG_VERSION", "VARIABLES", "Variable", "attributes_of",
+    "coordinate_names", "describe", "is_cloud", "is_density", "validate_cloud", "validate_density",
 ]  # fmt: skip
 
 FORMAT_VERSION = 1
@@ -46,7 +46,7 @@ class Variable:
     dtype: str = "float64"
 
 
-VARIABLES = (
+VARIABLES: tuple[Variable, ...] = (
     Variable("time", (TIME,), "x^2/loss", "time, lr * step for SGD, dt * step for a stochastic differential equation"),
     Variable("step", (TIME,), "1", "number of steps taken since the start of the run", "int64"),
     Variable(
@@ -56,6 +56,8 @@ VARIABLES = (
         "positions of the particles; NaN after a particle left for infinity",
     ),
     Variable("velocity", (TIME, PARTICLE, COORDINATE), "loss/x", "heavy-ball velocity v of x <- x - lr v"),
+    Variable("start_position", (PARTICLE, COORDINATE), "x", "positions at the first step, where no frame holds them"),
+    Variable("start_velocity", (PARTICLE, COORDINATE), "loss/x", "velocities at the first step"),
     Variable("potential", (TIME, PARTICLE), "loss", "loss or potential energy at the position"),
     Variable("diverged", (PARTICLE,), "1", "whether the particle left for infinity", "bool"),
     Variable("density", (TIME,), "1/x^dim", "probability density at cell centres; its grid dimensions follow time"),
@@ -87,9 +89,7 @@ VARIABLES = (
         "x^2/loss",
         "time of the first passage into the region; NaN if it has not happened",
     ),
-    Variable(
-        "quadratic_matrix", (COORDINATE, "coordinate_2"), "loss/x^2", "matrix of a quadratic landscape of many coordinates"
-    ),
+    Variable("quadratic_matrix", (COORDINATE, "coordinate_2"), "loss/x^2", "matrix of a large quadratic landscape"),
     Variable("origin", (PARAMETER,), "x", "point of parameter space that the reduced coordinates count from"),
     Variable(
         "basis", (PARAMETER, COORDINATE), "1", "orthonormal directions of the reduced coordinates in parameter space"
@@ -103,6 +103,7 @@ VARIABLES = (
     Variable("stationary_entropy", (TEMPERATURE,), "nat", "entropy of the stationary state on a grid"),
     Variable("stationary_mean_potential", (TEMPERATURE,), "loss", "mean potential of the stationary state on a grid"),
     Variable("stationary_free_energy", (TEMPERATURE,), "loss", "free energy of the stationary state on a grid"),
+    Variable("stationary_variance", (TEMPERATURE, COORDINATE), "x^2", "variance of the stationary state on a grid"),
     Variable("entropy", (TIME,), "nat", "differential entropy"),
     Variable("entropy_standard_error", (TIME,), "nat", "standard error of the entropy"),
     Variable("mean_potential", (TIME,), "loss", "mean of the potential energy over the cloud or density"),
@@ -163,7 +164,7 @@ _COMPARED = (
     Variable("entropy_sim", (), "nat", "Gaussian entropy of the simulated cloud"),
     Variable("entropy_difference", (), "nat", "entropy of the real cloud minus that of the simulated one"),
     Variable("symmetric_relative_entropy", (), "nat", "sum of the relative entropies of the two clouds as Gaussians"),
-    Variable("squared_wasserstein_distance", (), "x^2", "squared Wasserstein-2 distance of the two clouds as Gaussians"),
+    Variable("squared_wasserstein_distance", (), "x^2", "squared Wasserstein-2 distance of the clouds as Gaussians"),
 )
 _SWEPT = (
     Variable("mean_ratio_real", (), "1", "variance of the real cloud over the predicted one, averaged over directions"),

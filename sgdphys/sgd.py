@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from sgdphys.checks import whole_number
+
 __all__ = ["SGD", "Sampling"]
 
 Sampling = Literal["replacement", "without", "shuffle"]
@@ -58,8 +60,7 @@ class SGD:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise ValueError(f"lr must be positive and finite, got {self.lr}")
-        if int(self.batch_size) != self.batch_size or self.batch_size < 1:
-            raise ValueError(f"batch_size must be a positive integer, got {self.batch_size}")
+        object.__setattr__(self, "batch_size", whole_number("batch_size", self.batch_size))
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
@@ -67,14 +68,14 @@ class SGD:
         if self.sampling not in _SAMPLINGS:
             raise ValueError(f"sampling must be one of {', '.join(_SAMPLINGS)}, got {self.sampling!r}")
         if self.n_samples is not None:
-            self._check_n_samples(self.n_samples)
+            object.__setattr__(self, "n_samples", whole_number("n_samples", self.n_samples))
+            self._check_batch_fits(self.n_samples)
 
-    def _check_n_samples(self, n_samples: int) -> None:
-        if int(n_samples) != n_samples or n_samples < 1:
-            raise ValueError(f"n_samples must be a positive integer, got {n_samples}")
+    def _check_batch_fits(self, n_samples: int) -> None:
         if self.batch_size > n_samples:
             raise ValueError(
-                f"batch_size must not exceed n_samples, got {self.batch_size} > {n_samples}; use batch_size={n_samples} at most"
+                f"batch_size must not exceed n_samples, got {self.batch_size} > {n_samples}; "
+                f"use batch_size={n_samples} at most"
             )
 
     @property
@@ -143,19 +144,23 @@ class SGD:
         """
         if (batch_size is None) == (lr is None):
             raise ValueError("give exactly one of batch_size= and lr=")
+        if self.sampling_factor == 0:
+            raise ValueError("every batch is the whole data set: without replacement the temperature is 0 at any lr")
         if batch_size is not None:
-            other = replace(self, batch_size=batch_size)
-            if other.sampling_factor == 0:
-                raise ValueError(
-                    f"batch_size={batch_size} is the whole data set: without replacement its temperature is 0"
-                )
-            return replace(other, lr=self.lr * self.effective_temperature / other.effective_temperature)
+            return self._at_batch_size(batch_size)
         assert lr is not None
         return self._at_lr(lr)
 
+    def _at_batch_size(self, batch_size: int) -> SGD:
+        other = replace(self, batch_size=batch_size)
+        if other.sampling_factor == 0:
+            raise ValueError(f"batch_size={batch_size} is the whole data set: without replacement its temperature is 0")
+        return replace(other, lr=self.lr * self.effective_temperature / other.effective_temperature)
+
     def _at_lr(self, lr: float) -> SGD:
-        # temperature/lr as a function of B: factor(B)/(2B) = (N/B - 1)/(2(N-1)) without, 1/(2B) with replacement
-        ratio = self.sampling_factor / self.batch_size * self.lr / replace(self, lr=lr).lr
+        # factor(B)/B is 1/B with replacement and (N/B - 1)/(N - 1) without; it must become `ratio`
+        other = replace(self, lr=lr)
+        ratio = self.sampling_factor / self.batch_size * self.lr / other.lr
         n = self.n_samples
         exact = 1 / ratio if self.sampling == "replacement" or n is None else n / (1 + ratio * (n - 1))
         nearest = max(round(exact), 1)
@@ -163,4 +168,4 @@ class SGD:
             raise ValueError(
                 f"lr={lr} needs batch_size={exact:.6g} for the same temperature, which is not a whole number"
             )
-        return replace(self, lr=lr, batch_size=nearest)
+        return replace(other, batch_size=nearest)

@@ -45,6 +45,11 @@ class EulerMaruyama:
     def settings(self, dt: float, temperature: float, sgd: SGD | None) -> NDArray[np.float64]:
         """Return the numbers the step needs: dt and sqrt(2 T dt).
 
+        Returns
+        -------
+        NDArray
+            dt and sqrt(2 T dt).
+
         Raises
         ------
         ValueError
@@ -56,6 +61,7 @@ class EulerMaruyama:
             )
         if sgd is not None and sgd.weight_decay:
             raise ValueError(
-                "EulerMaruyama takes weight decay as part of the landscape; add (wd/2)|x|^2 to it, or use integrator=None"
+                "EulerMaruyama takes weight decay as part of the landscape; "
+                "add (wd/2)|x|^2 to it, or use integrator=None"
             )
         return np.array([dt, np.sqrt(2 * temperature * dt)])

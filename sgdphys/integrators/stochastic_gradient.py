@@ -52,6 +52,11 @@ class StochasticGradient:
     def settings(self, dt: float, temperature: float, sgd: SGD | None) -> NDArray[np.float64]:  # noqa: ARG002
         """Return the numbers the step needs: lr, noise amplitude, weight decay, momentum.
 
+        Returns
+        -------
+        NDArray
+            The four numbers.
+
         Raises
         ------
         ValueError

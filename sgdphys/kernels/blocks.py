@@ -14,45 +14,42 @@ from sgdphys.kernels.compile import compile_function, fingerprint, jit_address
 from sgdphys.kernels.source import FAST_MATH, fast_math_flags, helpers_text, source_text
 from sgdphys.protocols import Term
 
-__all__ = ["PROGRAM", "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "NormalsKernel", "ObserverKernel", "Program", "pack"]
+__all__ = [
+    "PROGRAM", "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "NormalsKernel", "ObserverKernel", "Program", "pack",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 PROGRAM = "Tuple((uint64[::1], float64[::1], int64[::1], float64[::1]))"  # numba type of a packed Program
 
 
-@dataclass(frozen=True, eq=False)
 class Kernel:
     """A block function that is compiled, or loaded from the cache, when its address is first asked for.
 
     Parameters
     ----------
-    load
-        Returns numba's compiled function.
-    name
-        Name of the function.
+    function
+        A plain function of the kernel's signature.
+    bindings
+        Functions that stand in for global names of it.
     """
 
-    load: Callable[[], Any]
-    name: str
     signature: ClassVar[str] = ""
 
     def __init__(self, function: Callable[..., Any], bindings: Mapping[str, Callable[..., Any]] | None = None) -> None:
-        self._set(lambda: _compile_plain(function, bindings, self.signature), function.__name__)
-
-    def _set(self, load: Callable[[], Any], name: str) -> None:
-        object.__setattr__(self, "load", load)
-        object.__setattr__(self, "name", name)
+        self.name = function.__name__
+        self._load: Callable[[], Any] = functools.partial(_compile_plain, function, bindings, self.signature)
 
     @classmethod
     def _of(cls, load: Callable[[], Any], name: str) -> Self:
         kernel = cls.__new__(cls)
-        kernel._set(load, name)
+        kernel.name = name
+        kernel._load = load
         return kernel
 
     @functools.cached_property
     def compiled(self) -> Any:
         """The compiled function, callable from Python on arrays of the exact types."""
-        return self.load()
+        return self._load()
 
     @functools.cached_property
     def address(self) -> int:
@@ -119,13 +116,13 @@ def _with_helpers(text: str, uses: Iterable[Callable[..., Any]]) -> str:
 
 
 class FieldKernel(Kernel):
-    """``field(x, parameters, factor, out)``: adds ``factor`` times a field at ``x`` (coordinate, lane) to ``out`` (row, lane)."""
+    """``field(x, parameters, factor, out)``: adds ``factor * field(x)`` to ``out``, both (row, lane)."""
 
     signature = "FIELD"
 
 
 class KickKernel(Kernel):
-    """``kick(normals, x, parameters, factor, base, out)``: writes ``base + factor * B(x) xi`` to ``out`` (coordinate, lane)."""
+    """``kick(normals, x, parameters, factor, base, out)``: writes ``base + factor * B(x) xi`` to ``out``."""
 
     signature = "KICK"
 

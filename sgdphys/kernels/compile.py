@@ -24,7 +24,7 @@ from typing import Any
 
 __all__ = ["cache_directory", "compile_function", "fingerprint", "jit_address", "load_module"]
 
-# _nrt=False: no reference counts, whose locked instructions would cost more than the step; kernels therefore do not allocate
+# _nrt=False: no reference counts, whose locked instructions would cost more than the step, so kernels do not allocate
 _OPTIONS = "error_model='numpy', nogil=True, cache=True, _nrt=False"
 _HEADER = """\
 # Written by sgdphys; safe to delete.
@@ -51,6 +51,11 @@ def cache_directory() -> Path:
 
     ``SGDPHYS_CACHE`` names another one; with the value ``off``, or where nothing can be written, a temporary one is
     used and removed at exit.
+
+    Returns
+    -------
+    Path
+        The directory; it exists.
     """
     chosen = os.environ.get("SGDPHYS_CACHE", "")
     if chosen.lower() != "off":

@@ -32,7 +32,7 @@ def add_field(program, x, factor, out):
 
 
 def evaluate_points(program, points, x, block, out):
-    """Write the field at ``points`` (particle, coordinate) to ``out`` (particle, row), in blocks; ``x`` and ``block`` are scratch."""
+    """Write the field at ``points`` (particle, coordinate) to ``out`` (particle, row); x and block are scratch."""
     for first in range(0, points.shape[0], WIDTH):
         lanes = min(WIDTH, points.shape[0] - first)
         for coordinate in range(x.shape[0]):

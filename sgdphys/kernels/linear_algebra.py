@@ -6,9 +6,10 @@ __all__ = ["accumulate_product"]
 
 
 def accumulate_product(matrix, x, factor, out):
-    """Add ``factor * matrix @ x`` to ``out``; ``matrix`` is flat (rows * columns), ``x`` (columns, lane), ``out`` (rows, lane).
+    """Add ``factor * matrix @ x`` to ``out``.
 
-    Four rows share one pass over ``x``; each lane sums in the order of the columns.
+    ``matrix`` is flat (rows * columns), ``x`` (columns, lane), ``out`` (rows, lane). Four rows share one pass over
+    ``x``; each lane sums in the order of the columns.
     """
     rows = out.shape[0]
     columns = x.shape[0]

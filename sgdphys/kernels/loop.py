@@ -14,6 +14,7 @@ import numpy as np
 
 from sgdphys.kernels.blocks import PROGRAM, NormalsKernel
 from sgdphys.kernels.compile import compile_function
+from sgdphys.kernels.divergence import count_lost
 from sgdphys.kernels.normals import fill_normals
 from sgdphys.kernels.source import FAST_MATH, source_text
 
@@ -26,20 +27,25 @@ __all__ = ["NORMALS", "compiled_loop"]
 NORMALS = NormalsKernel(fill_normals)  # apart, because it vectorises worse when it is inlined into the loop
 KICK_STREAM = np.uint64(1)
 SIGNATURE = (
-    f"'void(float64[:, :, ::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, "
-    "float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
+    "'void(float64[:, :, ::1], int64[::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], "
+    f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], "
+    "float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
 )
 
 
-def advance(blocks, dim, particle, offset, particles, channels, fill, key, step, frames, rows, out, gradient, kick, settings, observers, layout, table, parameters, memory, words, normals, before, after):  # fmt: skip
-    """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``; ``fill`` is where ``NORMALS`` starts.
+def advance(
+    blocks, lost, dim, particle, offset, particles, channels, fill, key, step, frames, rows, out, gradient, kick,
+    settings, observers, layout, table, parameters, memory, words, normals, before, after,
+):  # fmt: skip
+    """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
 
     ``particle`` numbers the first lane in the random counters, ``offset`` in ``out``; ``particles`` is how many lanes
-    are in use. At ``frames[k]`` the state goes to ``out[rows[k]]`` (frame, particle, row) unless ``rows[k]`` is
-    negative. ``layout`` has a line for each observer: every step or not, blocks per memory unit, rows and columns of
-    a unit, its offset in ``memory``, offset and length of its ``parameters``. ``table[observer, k]`` is the row of
-    the observer's own time table at frame k, or negative. The last four arrays are scratch: (4, some lanes), (4, channel,
-    lane), and two of (row, lane).
+    are in use, ``fill`` where ``NORMALS`` starts. At ``frames[k]`` the state goes to ``out[rows[k]]`` (frame,
+    particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each observer: every step or not, blocks
+    per memory unit, rows and columns of a unit, its offset in ``memory``, offset and length of its ``parameters``.
+    ``table[observer, k]`` is the row of the observer's own time table at frame k, or negative. ``lost`` takes the
+    number of lost numbers in each block at the end. The last four arrays are scratch: (4, some lanes),
+    (4, channel, lane), and two of (row, lane).
     """
     width = blocks.shape[2]
     for block in range(blocks.shape[0]):
@@ -58,31 +64,16 @@ def advance(blocks, dim, particle, offset, particles, channels, fill, key, step,
                 before, after = after, before
                 for k in range(len(observers)):
                     if layout[k, 0] != 0:
-                        observe(
-                            observers, layout, k, after, before, lanes, first, block, now, -1, key, parameters, memory
-                        )
+                        place = (observers[k], layout[k], block)
+                        observe(place, after, before, lanes, first, now, -1, key, parameters, memory)
             if rows[frame] >= 0:
-                for lane in range(lanes):
-                    for row in range(out.shape[2]):
-                        out[rows[frame], offset + block * width + lane, row] = before[row, lane]
+                save_rows(before, lanes, out[rows[frame]], offset + block * width)
             for k in range(len(observers)):
                 if table[k, frame] >= 0:
-                    observe(
-                        observers,
-                        layout,
-                        k,
-                        after,
-                        before,
-                        lanes,
-                        first,
-                        block,
-                        now,
-                        table[k, frame],
-                        key,
-                        parameters,
-                        memory,
-                    )
+                    place = (observers[k], layout[k], block)
+                    observe(place, after, before, lanes, first, now, table[k, frame], key, parameters, memory)
         copy_rows(before, blocks[block])
+        lost[block] = count_lost(before, lanes)
 
 
 def copy_rows(source, target):
@@ -92,18 +83,24 @@ def copy_rows(source, target):
             target[row, lane] = source[row, lane]
 
 
-def observe(observers, layout, k, before, after, lanes, particle, block, step, row, key, parameters, memory):
-    """Call observer ``k`` on its unit of ``memory``."""
-    _every, blocks_per_unit, unit_rows, unit_columns, offset, first, length = layout[k]
-    size = unit_rows * unit_columns
-    start = offset + (block // blocks_per_unit) * size
-    unit = memory[start : start + size].reshape((unit_rows, unit_columns))
-    call = observer_at(observers[k])
-    call(before, after, lanes, particle, step, row, key, parameters[first : first + length], unit)
+def save_rows(block, lanes, frame, offset):
+    """Write the lanes in use to ``frame`` (particle, row) from particle ``offset`` on."""
+    for lane in range(lanes):
+        for row in range(frame.shape[1]):
+            frame[offset + lane, row] = block[row, lane]
+
+
+def observe(place, before, after, lanes, particle, step, row, key, parameters, memory):
+    """Call an observer on its unit of ``memory``; ``place`` holds its address, its layout and the block."""
+    address, layout, block = place
+    _every, blocks_per_unit, rows, columns, offset, first, length = layout
+    start = offset + (block // blocks_per_unit) * rows * columns
+    unit = memory[start : start + rows * columns].reshape((rows, columns))
+    observer_at(address)(before, after, lanes, particle, step, row, key, parameters[first : first + length], unit)
 
 
 @functools.cache
 def compiled_loop(step: Callable[..., None]) -> Any:
-    """Return the loop compiled with one of the functions of :mod:`sgdphys.kernels.steps`, or with a user's step of the same signature."""
+    """Return the loop compiled with a step of :mod:`sgdphys.kernels.steps` or a user's of the same signature."""
     text = source_text(advance, {"step_of": step})
     return compile_function("advance", SIGNATURE, FAST_MATH, text, lambda: text)

@@ -1,18 +1,19 @@
-"""Normal deviates by Box-Muller in float32, written so that LLVM vectorises them (Box & Muller 1958, Ann. Math. Stat. 29, 610).
+"""Normal deviates by Box-Muller in float32, written so that LLVM vectorises them.
 
-Two 32-bit words give two independent normals: u = (w + 1) 2^-32 in (0, 1] gives the radius sqrt(-2 ln u) <= 6.66, the
-other word the angle. Logarithm, sine and cosine are polynomials on integer-reduced arguments (coefficients as in the
-Cephes library's single-precision functions, Moshier 1989), because pip's numba has no vector mathematics library and
-one call into libm stops vectorisation.
+Two 32-bit words give two independent normals: u = (w + 1) 2^-32 in (0, 1] gives the radius sqrt(-2 ln u), the other
+word the angle (Box & Muller 1958, Ann. Math. Stat. 29, 610). The largest deviate is 6.66, which a Gaussian exceeds once
+in 4e10 draws; u has the 24 bits of a float32, so the smallest radius above 0 is 3.5e-4. Logarithm, sine and cosine are
+polynomials on integer-reduced arguments (coefficients as in the Cephes library's single-precision functions, Moshier
+1989), because pip's numba has no vector mathematics library and one call into libm stops vectorisation.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fill_normals", "normals_from_words"]
-
 from sgdphys.kernels.philox import fill_words
+
+__all__ = ["fill_normals", "normals_from_words"]
 
 F = np.float32
 ONE = F(1.0)

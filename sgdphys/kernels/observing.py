@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sgdphys.kernels.divergence import lane_is_lost
 from sgdphys.kernels.philox import draw
 from sgdphys.kernels.vector_math import exp
 
@@ -27,10 +28,11 @@ UNIT = 2.3283064365386963e-10  # 2^-32
 
 
 def moments(before, after, lanes, particle, step, row, key, parameters, memory):
-    """Merge the block's moments into ``memory[row]``: count, mean, co-moments (d, d), third and fourth central sums (d).
+    """Merge the block's moments into ``memory[row]``.
 
-    Groups of 64 lanes are merged by the pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not
-    cancel. Lanes that hold a non-finite number are left out. The last 3 d + d^2 + 1 columns are scratch for a group.
+    They are count, mean, co-moments (d, d), third and fourth central sums (d). Groups of 64 lanes are merged by the
+    pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not cancel. Lost lanes are left out.
+    The last 3 d + d^2 + 1 columns are scratch for a group.
     """
     dim = np.int64(parameters[0])
     size = 1 + 3 * dim + dim * dim
@@ -46,7 +48,7 @@ def group_moments(x, first, last, dim, out):
     for k in range(len(out)):
         out[k] = 0.0
     for lane in range(first, last):
-        if all_finite(x, dim, lane):
+        if not lane_is_lost(x, dim, lane):
             out[0] += 1.0
             for i in range(dim):
                 out[1 + i] += x[i, lane]
@@ -56,21 +58,13 @@ def group_moments(x, first, last, dim, out):
         out[1 + i] /= out[0]
     third = 1 + dim + dim * dim
     for lane in range(first, last):
-        if all_finite(x, dim, lane):
+        if not lane_is_lost(x, dim, lane):
             for i in range(dim):
                 u = x[i, lane] - out[1 + i]
                 for j in range(dim):
                     out[1 + dim + i * dim + j] += u * (x[j, lane] - out[1 + j])
                 out[third + i] += u * u * u
                 out[third + dim + i] += u * u * u * u
-
-
-def all_finite(x, dim, lane):
-    """Return whether every coordinate of a lane is finite."""
-    total = 0.0
-    for i in range(dim):
-        total += abs(x[i, lane])
-    return total < np.inf
 
 
 def merge_moments(dim, source, target):

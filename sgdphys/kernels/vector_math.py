@@ -9,14 +9,16 @@ Coefficients: Cephes library, double precision (Moshier 1989, Methods and Progra
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 __all__ = ["cos", "cosh", "exp", "log", "sin", "sinh", "tan", "tanh"]
 
 FAST_MATH = ("contract", "nsz")  # the argument reductions below must not be reassociated
 
-INFINITY = float(np.inf)
-NOT_A_NUMBER = float(np.nan)
+INFINITY = math.inf
+NOT_A_NUMBER = math.nan
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93145751953125e-1
 LN2_LOW = 1.42860682030941723212e-6
@@ -68,9 +70,9 @@ def log(x):
     q = q * m + 2.31251620126765340583e1
     value = m * square * p / q - exponent * 2.121944400546905827679e-4 - 0.5 * square
     value = value + m + exponent * 0.693359375
-    value = -INFINITY if x == 0.0 else value
-    value = value if x >= 0.0 else NOT_A_NUMBER
-    return x if x == INFINITY else value
+    limited = value if x != 0.0 else -INFINITY
+    limited = limited if x >= 0.0 else NOT_A_NUMBER
+    return x if x == INFINITY else limited
 
 
 def _reduced(x):

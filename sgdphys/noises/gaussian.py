@@ -98,6 +98,11 @@ class Diagonal:
     def kick_term(self, dim: int) -> BlockTerm:
         """Return the kernel of the kick.
 
+        Returns
+        -------
+        BlockTerm
+            Kernel and the entries of the root B.
+
         Raises
         ------
         ValueError
@@ -154,7 +159,7 @@ class Full:
 
     @property
     def factor(self) -> Array:
-        """A root B with B B^T = D: Cholesky's where D is definite, else from its eigenvectors; shape (coordinate, coordinate)."""
+        """A root B with B B^T = D, square: Cholesky's where D is definite, else from its eigenvectors."""
         values, vectors = self._decomposition
         if values[0] > 1e-12 * values[-1]:
             return np.linalg.cholesky(np.asarray(self.matrix))
@@ -170,6 +175,11 @@ class Full:
 
     def kick_term(self, dim: int) -> BlockTerm:
         """Return the kernel of the kick.
+
+        Returns
+        -------
+        BlockTerm
+            Kernel and the entries of the root B.
 
         Raises
         ------
@@ -221,6 +231,11 @@ class LowRank:
 
     def kick_term(self, dim: int) -> BlockTerm:
         """Return the kernel of the kick.
+
+        Returns
+        -------
+        BlockTerm
+            Kernel and the entries of the root B.
 
         Raises
         ------

@@ -44,6 +44,16 @@ class FirstPassage:
     def observe(self, run: Run) -> Observation:
         """Return the observer made ready for a run.
 
+        Parameters
+        ----------
+        run
+            The run that it joins.
+
+        Returns
+        -------
+        Observation
+            Kernel, parameters and memory.
+
         Raises
         ------
         ValueError
@@ -60,7 +70,7 @@ class FirstPassage:
             rows=2,
             columns=0,
             initial=np.nan,
-            result=lambda memory, _times: {"first_passage_time": (("particle",), memory[0])},
+            result=lambda memory, _times: {"first_passage_time": (("particle",), run.time_offset + memory[0])},
         )
 
     def _bridge(self, boundary: HalfSpace | None, run: Run) -> tuple[float, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +21,7 @@ _KERNEL = ObserverKernel(moments)
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean, covariance and their standard errors, reduced while the run goes on.
+    r"""Mean, covariance and their standard errors, reduced while the run goes on.
 
     The covariance is the population one, divided by the number n of finite particles. Standard errors: sqrt(Var/n)
     for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is independent of the
@@ -50,42 +52,47 @@ class Moments:
 
 
 def _variables(granules: Array, dim: int, times: Array) -> Variables:
-    total = granules[0].copy()
-    for granule in granules[1:]:
-        total = _merged(total, granule, dim)
-    count = total[:, 0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        covariance = total[:, 1 + dim : 1 + dim + dim * dim].reshape(-1, dim, dim) / count[:, None, None]
-        fourth = total[:, 1 + 2 * dim + dim * dim :] / count[:, None]
-        variance = np.einsum("tii->ti", covariance)
-        errors = np.sqrt(variance / count[:, None]), np.sqrt(np.maximum(fourth - variance**2, 0.0) / count[:, None])
-    mean = np.where(count[:, None] > 0, total[:, 1 : 1 + dim], np.nan)
+    with np.errstate(all="ignore"):  # a particle on its way to infinity overflows the fourth powers
+        total = functools.reduce(functools.partial(_merged, dim=dim), granules)
+        count = total[:, 0]
+        mean, second, _third, fourth = (part / count[:, None] for part in _parts(total, dim))
+        variance = second[:, np.arange(dim) * (dim + 1)]
+        mean = np.where(count[:, None] > 0, total[:, 1 : 1 + dim], np.nan)
+        mean_error = np.sqrt(variance / count[:, None])
+        variance_error = np.sqrt(np.maximum(fourth - variance**2, 0.0) / count[:, None])
     axes = ("moment_time", "coordinate")
     return {
         "moment_time": (("moment_time",), times),
         "moment_count": (("moment_time",), count.astype(np.int64)),
         "mean": (axes, mean),
-        "mean_standard_error": (axes, errors[0]),
-        "covariance": ((*axes, "coordinate_2"), covariance),
-        "variance_standard_error": (axes, errors[1]),
+        "mean_standard_error": (axes, mean_error),
+        "covariance": ((*axes, "coordinate_2"), second.reshape(-1, dim, dim)),
+        "variance_standard_error": (axes, variance_error),
     }
+
+
+def _parts(table: Array, dim: int) -> tuple[Array, Array, Array, Array]:
+    """Return mean, co-moments, third and fourth central sums of a table (time, column)."""
+    ends = np.cumsum([1, dim, dim * dim, dim, dim])
+    mean, second, third, fourth = (table[:, first:last] for first, last in itertools.pairwise(ends))
+    return mean, second, third, fourth
 
 
 def _merged(a: Array, b: Array, dim: int) -> Array:
     """Merge the moments of two sets of particles, for all times at once (Pebay 2008, SAND2008-6212, eqs. 1.6-3.1)."""
     na, nb = a[:, :1], b[:, :1]
     n = np.maximum(na + nb, 1.0)
-    mean, second, third, fourth = (slice(1, 1 + dim), slice(1 + dim, 1 + dim + dim**2), slice(1 + dim + dim**2, 1 + 2 * dim + dim**2), slice(1 + 2 * dim + dim**2, None))  # fmt: skip
-    delta = b[:, mean] - a[:, mean]
+    mean_a, second_a, third_a, _ = _parts(a, dim)
+    mean_b, second_b, third_b, _ = _parts(b, dim)
+    delta = mean_b - mean_a
     diagonal = np.arange(dim) * (dim + 1)
-    variance_a, variance_b = a[:, second][:, diagonal], b[:, second][:, diagonal]
+    variance_a, variance_b = second_a[:, diagonal], second_b[:, diagonal]
     out = a + b
-    out[:, fourth] += delta**4 * na * nb * (na**2 - na * nb + nb**2) / n**3
-    out[:, fourth] += (
-        6 * delta**2 * (na**2 * variance_b + nb**2 * variance_a) / n**2
-        + 4 * delta * (na * b[:, third] - nb * a[:, third]) / n
-    )
-    out[:, third] += delta**3 * na * nb * (na - nb) / n**2 + 3 * delta * (na * variance_b - nb * variance_a) / n
-    out[:, second] += (delta[:, :, None] * delta[:, None, :] * (na * nb / n)[:, :, None]).reshape(-1, dim**2)
-    out[:, mean] = a[:, mean] + delta * nb / n
+    mean, second, third, fourth = _parts(out, dim)
+    fourth += delta**4 * na * nb * (na**2 - na * nb + nb**2) / n**3
+    fourth += 6 * delta**2 * (na**2 * variance_b + nb**2 * variance_a) / n**2
+    fourth += 4 * delta * (na * third_b - nb * third_a) / n
+    third += delta**3 * na * nb * (na - nb) / n**2 + 3 * delta * (na * variance_b - nb * variance_a) / n
+    second += (delta[:, :, None] * delta[:, None, :] * (na * nb / n)[:, :, None]).reshape(-1, dim**2)
+    mean[...] = mean_a + delta * nb / n
     return out

@@ -20,11 +20,12 @@ Variables = dict[str, tuple[tuple[str, ...], Any]]  # name -> (dimensions, value
 
 @dataclass(frozen=True)
 class Run:
-    """The run an observer joins: number of coordinates, their names, time step, temperature and noise."""
+    """The run an observer joins: coordinates, time step, the time of step 0, temperature, noise, and size."""
 
     dim: int
     coordinate_names: tuple[str, ...]
     dt: float
+    time_offset: float
     temperature: float
     noise: Noise
     n_particles: int

@@ -3,53 +3,80 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.engine import Ensemble
+from sgdphys.simulation.times import Clock
 
 __all__ = ["Divergence"]
 
+MOST_COORDINATES = 200  # above, the Hessians for the message would take too long
+MOST_POINTS = 64
+
 
 class Divergence:
-    """Watches an ensemble; a particle with a non-finite row is NaN from then on and touches no other."""
+    """Watches an ensemble; a particle beyond ``BOUND`` in a row is NaN from then on and touches no other."""
 
-    def __init__(self, ensemble: Ensemble, dynamics: Dynamics) -> None:
+    def __init__(self, ensemble: Ensemble, dynamics: Dynamics, clock: Clock) -> None:
         self.ensemble = ensemble
         self.dynamics = dynamics
-        self.marked = np.zeros(ensemble.n_particles, dtype=bool)
-        self.first_step: int | None = None
+        self.clock = clock
+        self.marked = self._not_finite()
+        self.inherited = int(self.marked.sum())
+        self.first_step = -1
+
+    def _not_finite(self) -> NDArray[np.bool_]:
+        return np.asarray(~np.isfinite(self.ensemble.state()).all(axis=1))
+
+    @property
+    def count(self) -> int:
+        """Particles that left during this run."""
+        return int(self.marked.sum()) - self.inherited
 
     def look(self, step: int) -> None:
-        """Mark what is no longer finite."""
-        finite = np.isfinite(self.ensemble.blocks).all(axis=1)
-        if finite.all():
-            return
-        self.ensemble.blocks.transpose(0, 2, 1)[~finite] = np.nan
-        lost = ~finite.ravel()[: len(self.marked)]
-        if lost.any() and self.first_step is None:
+        """Mark what has been lost since."""
+        lost = self.ensemble.discard_lost()
+        if not self.marked[lost].all() and self.first_step < 0:
             self.first_step = step
-        self.marked |= lost
+        self.marked[lost] = True
+
+    def checkpoint(self) -> dict[str, NDArray[np.int64]]:
+        """Return what the state of the particles does not tell."""
+        return {"first_lost_step": np.array(self.first_step)}
+
+    def restore(self, checkpoint: dict[str, NDArray[np.int64]]) -> None:
+        """Go on from an earlier checkpoint, after the ensemble has."""
+        self.marked = self._not_finite()
+        self.first_step = int(checkpoint["first_lost_step"])
 
     def message(self) -> str:
         """Return how many left, by when, and the likely cause."""
-        dt = self.dynamics.dt
-        first = f"{self.marked.sum()} of {len(self.marked)} particles left for infinity (the first by time {(self.first_step or 0) * dt:g})"
-        name = "lr" if self.dynamics.sgd is not None else "dt"
+        name, dt = "dt" if self.dynamics.sgd is None else "lr", self.dynamics.dt
+        first = (
+            f"{self.count} of {len(self.marked)} particles left for infinity "
+            f"(the first by time {self.clock.time(self.first_step):g})"
+        )
         curvature = self._curvature()
         if curvature is None:
             return f"{first}; the usual cause is a time step {name} = {dt:g} above 2/curvature: make it smaller"
         product = f"{name} * curvature = {dt * curvature:.3g} at the landscape's known or reached points"
         if dt * curvature > 2:
             return f"{first}; {product} exceeds 2: use {name} below {2 / curvature:.3g}"
-        return f"{first}; {product}, but the gradient grows further out, or f has no minimum there: make {name} or the temperature smaller"
+        return (
+            f"{first}; {product}, but the gradient grows further out, or f has no minimum there: "
+            f"make {name} or the temperature smaller"
+        )
 
     def _curvature(self) -> float | None:
-        if not hasattr(self.dynamics.landscape, "hessian") or self.dynamics.dim > 200:
+        landscape, dim = self.dynamics.landscape, self.dynamics.dim
+        if not hasattr(landscape, "hessian") or dim > MOST_COORDINATES:
             return None
-        alive = self.ensemble.state()[~self.marked, : self.dynamics.dim][:64]
-        minima = np.asarray(getattr(self.dynamics.landscape, "minima", np.empty((0, self.dynamics.dim))))
-        points = np.concatenate([alive, minima.reshape(-1, self.dynamics.dim)])
+        alive = self.ensemble.state()[~self.marked, :dim][:MOST_POINTS]
+        minima = np.asarray(getattr(landscape, "minima", np.empty((0, dim)))).reshape(-1, dim)
+        points = np.concatenate([alive, minima])
         if not len(points):
             return None
-        hessians = np.asarray(self.dynamics.landscape.hessian(points))
-        return float(np.abs(np.linalg.eigvalsh(hessians)).max())
+        hessians = np.asarray(landscape.hessian(points))
+        hessians = hessians[np.isfinite(hessians).all(axis=(1, 2))]
+        return float(np.abs(np.linalg.eigvalsh(hessians)).max()) if len(hessians) else None

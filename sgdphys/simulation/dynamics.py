@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -83,6 +85,16 @@ def settle(
 ) -> Dynamics:
     """Check the physical arguments of ``simulate`` and fill in what follows from them.
 
+    Parameters
+    ----------
+    landscape, noise, sgd, temperature, dt, integrator
+        As in ``simulate``.
+
+    Returns
+    -------
+    Dynamics
+        Everything that a step needs.
+
     Raises
     ------
     ValueError
@@ -90,32 +102,49 @@ def settle(
     """
     if not hasattr(landscape, "gradient_terms"):
         raise ValueError(
-            f"{type(landscape).__name__} has no kernels for the engine; wrap it with landscapes.Custom(potential, gradient)"
+            f"{type(landscape).__name__} has no kernels for the engine; "
+            "wrap it with landscapes.Custom(potential, gradient)"
         )
     if sgd is None:
-        if temperature is None or dt is None:
-            raise ValueError("give sgd=, or both temperature= and dt=")
-        if not (np.isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"temperature must be finite and not negative, got {temperature}")
-        if not (np.isfinite(dt) and dt > 0):
-            raise ValueError(f"dt must be positive and finite, got {dt}")
+        temperature, dt = _thermal(temperature, dt)
         noise = Isotropic(1.0) if noise is None else noise
+        integrator = EulerMaruyama() if integrator is None else integrator
     else:
-        if temperature is not None or dt is not None:
-            raise ValueError(
-                "give sgd= or temperature= and dt=, not both: SGD has the time step lr and its own temperature"
-            )
-        if noise is None:
-            raise ValueError(
-                "sgd= needs a noise, the covariance of the per-sample gradients: for instance noises.Isotropic(1.0)"
-            )
-        if sgd.weight_decay and getattr(landscape, "origin", None) is not None:
-            raise ValueError(
-                "this landscape is a network's twin and holds the weight decay already: give an SGD with weight_decay=0"
-            )
+        noise = _noise_of_sgd(landscape, noise, sgd, temperature, dt)
         temperature, dt = sgd.effective_temperature, sgd.lr
-    if integrator is None:
-        integrator = EulerMaruyama() if sgd is None else StochasticGradient(momentum=sgd.momentum > 0)
+        integrator = StochasticGradient(momentum=sgd.momentum > 0) if integrator is None else integrator
     noise.kick_term(landscape.dim)  # refuses a noise of another number of coordinates before anything is compiled
-    settings = integrator.settings(float(dt), float(temperature), sgd)
-    return Dynamics(landscape, noise, integrator, sgd, float(dt), float(temperature), settings)
+    settings = integrator.settings(dt, temperature, sgd)
+    return Dynamics(landscape, noise, integrator, sgd, dt, temperature, settings)
+
+
+def _thermal(temperature: float | None, dt: float | None) -> tuple[float, float]:
+    if temperature is None or dt is None:
+        raise ValueError("give sgd=, or both temperature= and dt=")
+    if not (_is_number(temperature) and temperature >= 0):
+        raise ValueError(f"temperature must be finite and not negative, got {temperature}")
+    if not (_is_number(dt) and dt > 0):
+        raise ValueError(f"dt must be positive and finite, got {dt}")
+    return float(temperature), float(dt)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def _noise_of_sgd(
+    landscape: Landscape, noise: Noise | None, sgd: SGD, temperature: float | None, dt: float | None
+) -> Noise:
+    if temperature is not None or dt is not None:
+        raise ValueError(
+            "give sgd= or temperature= and dt=, not both: SGD has the time step lr and its own temperature"
+        )
+    if noise is None:
+        raise ValueError(
+            "sgd= needs a noise, the covariance of the per-sample gradients: for instance noises.Isotropic(1.0)"
+        )
+    if sgd.weight_decay and getattr(landscape, "origin", None) is not None:
+        raise ValueError(
+            "this landscape is a network's twin and holds the weight decay already: give an SGD with weight_decay=0"
+        )
+    return noise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdphys.kernels.blocks import Program
+from sgdphys.kernels.divergence import BOUND
 from sgdphys.kernels.loop import NORMALS, compiled_loop
 from sgdphys.kernels.observing import GRANULE, GROUP
-from sgdphys.observers.observation import Observation
+from sgdphys.observers.observation import Observation, Variables
+from sgdphys.simulation.observer_memory import ObserverMemory
+from sgdphys.simulation.times import Clock
 
 __all__ = ["Ensemble", "Programs", "Timetable", "available_threads", "choose_width", "results"]
 
@@ -49,7 +53,20 @@ class Timetable:
         return np.unique(np.concatenate([self.saved, *self.observed])).astype(np.int64)
 
     def rows(self, steps: NDArray[np.int64], first_frame: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return for each of ``steps`` its row among the saved frames, counted from ``first_frame``, and in each observer's table; -1: none."""
+        """Return where ``steps`` go, -1 for nowhere.
+
+        Parameters
+        ----------
+        steps
+            Steps to stop at.
+        first_frame
+            Number of the first frame of the array for saved frames.
+
+        Returns
+        -------
+        tuple
+            Rows among the saved frames, and (observer, step) rows in each observer's table.
+        """
         saved = _positions(steps, self.saved)
         saved[saved >= 0] -= first_frame
         observed = np.array([_positions(steps, own) for own in self.observed], dtype=np.int64)
@@ -71,6 +88,18 @@ def available_threads() -> int:
 def choose_width(n_particles: int, rows: int, channels: int, threads: int, block_size: int | None) -> int:
     """Return the lanes of a block: a power of two from 64 to 4096.
 
+    Parameters
+    ----------
+    n_particles, rows, channels, threads
+        Size of the ensemble, of a particle's state, normals of a kick, and number of threads.
+    block_size
+        The user's choice, or None.
+
+    Returns
+    -------
+    int
+        The number of lanes.
+
     Raises
     ------
     ValueError
@@ -82,7 +111,7 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
         return block_size
     bytes_per_lane = 16 * rows + 16 * channels + 16
     lanes = min(2048, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
-    return max(GROUP, 2 ** int(np.log2(max(lanes, GROUP))))
+    return 1 << max(lanes, GROUP).bit_length() - 1
 
 
 class Ensemble:
@@ -99,7 +128,9 @@ class Ensemble:
         self.programs = programs
         self.timetable = timetable
         self.blocks = self._packed(state)
-        self.memory = _Memory(observations, [len(own) for own in timetable.observed], len(self.blocks), width)
+        self.lost = np.zeros(len(self.blocks), dtype=np.int64)
+        times = [len(own) for own in timetable.observed]
+        self.memory = ObserverMemory(observations, times, len(self.blocks), width)
         self._advance = compiled_loop(programs.step)
 
     def _packed(self, state: Array) -> Array:
@@ -107,27 +138,55 @@ class Ensemble:
         padded = np.concatenate([state, np.repeat(state[-1:], n_blocks * self.width - self.n_particles, axis=0)])
         return np.ascontiguousarray(padded.reshape(n_blocks, self.width, -1).transpose(0, 2, 1))
 
-    def load(self, state: Array, memory: Array) -> None:
-        """Take over an earlier state (particle, row) and the observers' memory."""
-        self.blocks = self._packed(state)
-        self.memory.values = memory
-
     def state(self) -> Array:
         """Return positions (and velocities) as (particle, row)."""
         return self.blocks.transpose(0, 2, 1).reshape(-1, self.programs.rows)[: self.n_particles]
 
+    def checkpoint(self) -> dict[str, Array]:
+        """Return copies of the state and the observers' tables; they do not depend on the width of a block."""
+        return {"state": self.state().copy(), **self.memory.tables(self.n_particles)}
+
+    def restore(self, checkpoint: dict[str, Array]) -> None:
+        """Take over what :meth:`checkpoint` returned."""
+        self.blocks = self._packed(checkpoint["state"])
+        self.memory.restore(checkpoint)
+
+    def discard_lost(self) -> NDArray[np.int64]:
+        """Set every lost particle to NaN and return their numbers."""
+        blocks = np.flatnonzero(self.lost)
+        some = self.blocks[blocks]
+        gone = ~(np.abs(some) < BOUND).all(axis=1)
+        some.transpose(0, 2, 1)[gone] = np.nan
+        self.blocks[blocks] = some
+        numbers = (blocks[:, np.newaxis] * self.width + np.arange(self.width))[gone]
+        return numbers[numbers < self.n_particles]
+
     def advance(
         self, pool: ThreadPoolExecutor, tasks: int, step: int, steps: NDArray[np.int64], out: Array, first_frame: int
     ) -> None:
-        """Advance from ``step`` through ``steps``; saved frames go to ``out`` (frame, particle, row), counted from ``first_frame``."""
+        """Advance from ``step`` through ``steps``.
+
+        Parameters
+        ----------
+        pool, tasks
+            Threads, and into how many parts the ensemble is cut for them.
+        step, steps
+            The present step and those to stop at.
+        out, first_frame
+            Where saved frames go, (frame, particle, row), and the number of the first frame there.
+        """
         rows, table = self.timetable.rows(steps, first_frame)
-        arguments = (steps, rows, out, table, step)
-        bounds = self._bounds(tasks)
         futures = [
-            pool.submit(self._task, first, last, *arguments) for first, last in zip(bounds, bounds[1:], strict=False)
+            pool.submit(self._task, first, last, (step, steps, rows, out), table)
+            for first, last in itertools.pairwise(self._bounds(tasks))
         ]
-        for future in futures:
-            future.result()
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
 
     def _bounds(self, tasks: int) -> list[int]:
         """Return the blocks at which tasks begin; a granule is never split."""
@@ -136,76 +195,43 @@ class Ensemble:
         cuts = np.unique(np.round(np.linspace(0, units, min(tasks, units) + 1)).astype(int))
         return [min(int(cut) * unit, len(self.blocks)) for cut in cuts]
 
-    def _task(self, first: int, last: int, steps: NDArray[np.int64], rows: NDArray[np.int64], out: Array, table: NDArray[np.int64], step: int) -> None:  # fmt: skip
-        programs, width = self.programs, self.width
+    def _task(self, first: int, last: int, frames: tuple[Any, ...], table: NDArray[np.int64]) -> None:
+        programs, memory, width = self.programs, self.memory, self.width
         offset = first * width
+        lanes = min(self.n_particles, last * width) - offset
         scratch = (
             np.empty((4, min(width, WORD_LANES)), np.uint32),
             np.empty((4, programs.channels, width), np.float32),
             np.empty((programs.rows, width)),
             np.empty((programs.rows, width)),
         )
-        lanes = min(self.n_particles, last * width) - offset
-        memory = self.memory
         self._advance(
-            self.blocks[first:last], programs.dim, np.uint64(offset), offset, lanes, programs.channels, np.uint64(NORMALS.address), np.uint64(programs.key), step, steps, rows,
-            out, tuple(programs.gradient), tuple(programs.kick), programs.settings, memory.addresses, memory.layout(first), table,
-            memory.parameters, memory.values, *scratch,
+            self.blocks[first:last], self.lost[first:last], programs.dim, np.uint64(offset), offset, lanes,
+            programs.channels, np.uint64(NORMALS.address), np.uint64(programs.key), *frames, tuple(programs.gradient),
+            tuple(programs.kick), programs.settings, memory.addresses, memory.layout(first), table, memory.parameters,
+            memory.values, *scratch,
         )  # fmt: skip
 
 
-class _Memory:
-    """The observers' tables in one array, and where each of them lies."""
+def results(ensemble: Ensemble, clock: Clock) -> Variables:
+    """Return the observers' variables.
 
-    def __init__(self, observations: Sequence[Observation], times: Sequence[int], n_blocks: int, width: int) -> None:
-        self.observations = observations
-        self.addresses = np.array([observation.kernel.address for observation in observations], dtype=np.uint64)
-        self.parameters = np.concatenate([*(observation.parameters for observation in observations), np.zeros(0)])
-        self.has_granules = any(observation.per_granule for observation in observations)
-        self.shapes = []
-        lines = []
-        offset = first = 0
-        for observation, count in zip(observations, times, strict=True):
-            per_unit = GRANULE // width if observation.per_granule else 1
-            rows = observation.rows or count
-            columns = observation.columns if observation.per_granule else width
-            units = -(-n_blocks // per_unit)
-            lines.append(
-                (int(observation.every_step), per_unit, rows, columns, offset, first, len(observation.parameters))
-            )
-            self.shapes.append((offset, (units, rows, columns)))
-            offset += units * rows * columns
-            first += len(observation.parameters)
-        self._layout = np.array(lines, dtype=np.int64).reshape(len(observations), 7)
-        self.values = np.concatenate(
-            [
-                *(
-                    np.full(int(np.prod(shape)), o.initial)
-                    for o, (_, shape) in zip(observations, self.shapes, strict=True)
-                ),
-                np.zeros(0),
-            ]
-        )
+    Returns
+    -------
+    Variables
+        Dimensions and values by name.
 
-    def layout(self, first_block: int) -> NDArray[np.int64]:
-        """Return the layout for a task that begins at this block."""
-        layout = self._layout.copy()
-        layout[:, 4] += first_block // layout[:, 1] * layout[:, 2] * layout[:, 3]
-        return layout
-
-    def table(self, k: int, n_particles: int) -> Array:
-        """Return observer k's table: (unit, row, column) per granule, (row, particle) per block."""
-        offset, shape = self.shapes[k]
-        table = self.values[offset : offset + int(np.prod(shape))].reshape(shape)
-        if self.observations[k].per_granule:
-            return table
-        return table.transpose(1, 0, 2).reshape(shape[1], -1)[:, :n_particles]
-
-
-def results(ensemble: Ensemble, dt: float) -> dict[str, Any]:
-    """Return the observers' variables."""
-    variables: dict[str, Any] = {}
+    Raises
+    ------
+    ValueError
+        Two observers give a variable of the same name.
+    """
+    variables: Variables = {}
     for k, observation in enumerate(ensemble.memory.observations):
-        times = ensemble.timetable.observed[k] * dt
-        variables |= observation.result(ensemble.memory.table(k, ensemble.n_particles), times)
+        times = clock.time(ensemble.timetable.observed[k])
+        new = observation.result(ensemble.memory.table(k, ensemble.n_particles), times)
+        twice = sorted(set(new) & set(variables))
+        if twice:
+            raise ValueError(f"two observers give the variable {twice[0]!r}; keep one of them, or simulate twice")
+        variables |= new
     return variables

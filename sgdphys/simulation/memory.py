@@ -1,11 +1,13 @@
-"""How much memory is free."""
+"""How much memory is free, and refusals before it is too much."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["available_memory", "readable"]
+from sgdphys.errors import MemoryLimitError
+
+__all__ = ["available_memory", "readable", "refuse_above_memory"]
 
 
 def available_memory() -> int:
@@ -27,3 +29,25 @@ def readable(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
+
+
+def refuse_above_memory(size: int, what: str, way_out: str) -> None:
+    """Refuse what would take more than nine tenths of the memory that is free.
+
+    Parameters
+    ----------
+    size
+        Its bytes.
+    what
+        What it is, the beginning of the message.
+    way_out
+        What to do instead, the end of the message.
+
+    Raises
+    ------
+    MemoryLimitError
+        It does not fit.
+    """
+    free = available_memory()
+    if size > 0.9 * free:
+        raise MemoryLimitError(f"{what}: {readable(size)} are needed, {readable(free)} are free; {way_out}")

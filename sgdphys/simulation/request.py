@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from dataclasses import dataclass
@@ -10,16 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.kernels.philox import check_counters
+from sgdphys.checks import whole_number
+from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.observers.observation import Observer
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.engine import Timetable
-from sgdphys.simulation.starts import continued_state, starting_positions
-from sgdphys.simulation.times import last_step, saved_steps
+from sgdphys.simulation.memory import refuse_above_memory
+from sgdphys.simulation.starts import DEFAULT_PARTICLES, continued_state, describe_start, starting_positions
+from sgdphys.simulation.times import Clock, last_step, saved_steps
 
-__all__ = ["Plan", "Request", "plan"]
+__all__ = ["Plan", "Request", "as_tuple", "plan"]
 
 Array = NDArray[np.float64]
+COPIES_OF_STATE = 3  # the start, the blocks, and one in passing
 
 
 @dataclass(frozen=True)
@@ -45,23 +49,40 @@ class Request:
     progress: bool | None
 
     def __post_init__(self) -> None:
-        if self.storage not in ("float64", "float32"):
+        key_of(self.seed, *self.point)
+        if self.storage not in {"float64", "float32"}:
             raise ValueError(f"storage must be 'float64' or 'float32', got {self.storage!r}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads must be positive, got {self.threads}")
-        n = self.n_particles
-        if n is not None and (isinstance(n, bool) or int(n) != n or n < 1):
-            raise ValueError(f"n_particles must be a positive integer, got {n}")
+        if self.threads is not None:
+            object.__setattr__(self, "threads", whole_number("threads", self.threads))
+        if self.n_particles is not None:
+            object.__setattr__(self, "n_particles", whole_number("n_particles", self.n_particles))
+        if self.store is None and (self.resume or self.overwrite):
+            raise ValueError("resume= and overwrite= say what to do with a store that is there: give store=")
+        if self.resume and self.overwrite:
+            raise ValueError("give one of resume= (go on with the store) and overwrite= (replace it)")
+        for observer in self.observers:
+            if not callable(getattr(observer, "observe", None)) or isinstance(observer, type):
+                raise ValueError(f"observers must be objects such as observers.Moments(), got {observer!r:.60}")
 
-    def beginning(self) -> tuple[Array, int]:
-        """Return the starting state (particle, row) and the absolute step."""
+    def beginning(self) -> tuple[Array, int, Clock]:
+        """Return the starting state (particle, row), the absolute step and the clock."""
         dynamics = self.dynamics
         if hasattr(self.start, "data_vars"):
-            return continued_state(self.start, dynamics.dim, self.n_particles, dynamics.rows)
-        n_particles = 10_000 if self.n_particles is None else int(self.n_particles)
-        positions = starting_positions(self.start, dynamics.landscape, n_particles, self.seed, self.point)
-        velocities = np.zeros((n_particles, dynamics.rows - dynamics.dim))
-        return np.concatenate([positions, velocities], axis=1), 0
+            state, step = continued_state(self.start, dynamics.dim, self.n_particles, dynamics.rows)
+            return state, step, _continued_clock(float(self.start["time"][-1]), step, dynamics.dt)
+        expected = DEFAULT_PARTICLES if self.n_particles is None else self.n_particles
+        refuse_above_memory(
+            8 * COPIES_OF_STATE * expected * dynamics.rows, f"the state of {expected} particles", "use fewer particles"
+        )
+        positions = starting_positions(self.start, dynamics.landscape, self.n_particles, self.seed, self.point)
+        velocities = np.zeros((len(positions), dynamics.rows - dynamics.dim))
+        return np.concatenate([positions, velocities], axis=1), 0, Clock(dynamics.dt)
+
+
+def _continued_clock(time: float, step: int, dt: float) -> Clock:
+    """Return a clock that goes on from ``time``; without offset where it is dt times the step."""
+    offset = time - dt * step
+    return Clock(dt) if abs(offset) <= 1e-9 * max(abs(time), dt) else Clock(dt, offset)
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,7 @@ class Plan:
     state: Array
     first: int
     last: int
+    clock: Clock
     timetable: Timetable
 
     @property
@@ -87,32 +109,46 @@ class Plan:
                 "point": list(request.point),
                 "first_step": self.first,
                 "last_step": self.last,
-                "start": _describe_start(request.start),
+                "time_offset": self.clock.offset,
+                "start": describe_start(request.start),
+                "save_at": _described(request.save_at),
+                "observers": [_described(observer) for observer in request.observers],
+                "record_potential": bool(request.record_potential),
                 "storage": request.storage,
-            }
+            },
+            default=_plain,
         )
 
 
 def plan(request: Request) -> Plan:
     """Work out the time axis and the starting state, and check that the counters suffice."""
     dynamics = request.dynamics
-    state, first = request.beginning()
-    last = last_step(first, dynamics.dt, request.t1, request.n_steps)
-    saved = saved_steps(request.save_at, first, last, dynamics.dt)
-    observed = tuple(
-        saved_steps([] if observer.at is None else observer.at, first, last, dynamics.dt, "at")
-        for observer in request.observers
-    )
-    check_counters(particles=len(state), steps=last // 4 + 1, groups=dynamics.noise.channels(dynamics.dim))
-    return Plan(request, state, first, last, Timetable(saved, observed))
+    state, first, clock = request.beginning()
+    last = last_step(first, dynamics.dt, request.t1, request.n_steps, clock.offset)
+
+    def steps(times: int | ArrayLike, name: str) -> NDArray[np.int64]:
+        return saved_steps(times, first, last, dynamics.dt, name, clock.offset)
+
+    observed = tuple(steps([] if observer.at is None else observer.at, "at") for observer in request.observers)
+    check_counters(particles=len(state), steps=last, groups=dynamics.noise.channels(dynamics.dim))
+    timetable = Timetable(steps(request.save_at, "save_at"), observed)
+    return Plan(request, state, first, last, clock, timetable)
 
 
-def _describe_start(start: Any) -> Any:
-    if start is None or (np.ndim(start) == 0 and not callable(start) and not hasattr(start, "data_vars")):
-        return None if start is None else float(start)
-    if callable(start):
-        return f"callable {getattr(start, '__module__', '')}.{getattr(start, '__qualname__', repr(start))}"
-    if hasattr(start, "data_vars"):
-        return "an earlier cloud"
-    values = np.asarray(start, dtype=np.float64)
-    return values.tolist() if values.size <= 32 else f"array of shape {values.shape}, the first frame"
+def as_tuple(name: str, values: Any) -> tuple[Any, ...]:
+    """Return a sequence as a tuple; raise ValueError for anything else."""
+    try:
+        return tuple(values)
+    except TypeError:
+        raise ValueError(f"{name} must be a sequence such as a list, got {values!r:.60}") from None
+
+
+def _described(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _described(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"observer": type(value).__qualname__, **fields}
+    return np.asarray(value).tolist() if isinstance(value, (list, tuple, np.ndarray, np.generic)) else value
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else type(value).__qualname__

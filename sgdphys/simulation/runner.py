@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,38 +13,83 @@ from numpy.typing import NDArray
 
 from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import key_of
-from sgdphys.observers.observation import Run
+from sgdphys.observers.observation import Run, Variables
 from sgdphys.simulation.divergence import Divergence
 from sgdphys.simulation.engine import Ensemble, available_threads, choose_width, results
-from sgdphys.simulation.frames import Frames, open_frames
+from sgdphys.simulation.frames import Frames
+from sgdphys.simulation.memory_frames import MemoryFrames
 from sgdphys.simulation.request import Plan, Request, plan
+from sgdphys.simulation.store_frames import StoreFrames
+from sgdphys.simulation.stretches import Stretches
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["run"]
 
-STRETCH_SECONDS = 0.2  # between two looks at progress, divergence and Ctrl-C
-FRAME_BYTES_AT_ONCE = 2**27  # frames of a stretch that are held before they are stored
-FIRST_GUESS = 1e-9  # seconds per particle-step and row, before the first measurement
-
 
 def run(request: Request) -> xr.Dataset:
     """Carry out a request; see ``simulate``."""
     planned = plan(request)
-    threads = request.threads or available_threads()
-    frames = open_frames(planned)
-    if frames.complete:
-        return frames.dataset()
-    ensemble = _ensemble(planned, threads)
-    divergence = Divergence(ensemble, request.dynamics)
-    with frames, ThreadPoolExecutor(threads) as pool:
-        _advance(planned, ensemble, frames, divergence, pool, threads)
-        observed = results(ensemble, request.dynamics.dt)
-        frames.finish({**observed, "diverged": (("particle",), divergence.marked)})
-    if divergence.marked.any():
-        warnings.warn(divergence.message(), DivergenceWarning, stacklevel=4)
+    store = request.store
+    frames: Frames = MemoryFrames(planned) if store is None else StoreFrames(planned, Path(store))
+    if not frames.complete:
+        lost = _Runner(planned, frames).go()
+        if lost is not None:
+            warnings.warn(lost, DivergenceWarning, stacklevel=3)  # 3: the line that calls simulate
     return frames.dataset()
+
+
+class _Runner:
+    """Advances an ensemble to its end and hands its frames over."""
+
+    def __init__(self, planned: Plan, frames: Frames) -> None:
+        self.planned = planned
+        self.frames = frames
+        self.threads = planned.request.threads or available_threads()
+        self.ensemble = _ensemble(planned, self.threads)
+        self.divergence = Divergence(self.ensemble, planned.request.dynamics, planned.clock)
+        self.step = planned.first
+
+    def go(self) -> str | None:
+        """Run to the end; return what to say of particles that left for infinity."""
+        with self.frames, ThreadPoolExecutor(self.threads) as pool:
+            checkpoint = self.frames.begin(self._ending())
+            if checkpoint is not None:
+                self._restore(checkpoint)
+            self._advance(pool, fresh=checkpoint is None)
+            self.frames.finish(self._ending())
+        return self.divergence.message() if self.divergence.count else None
+
+    def _advance(self, pool: ThreadPoolExecutor, *, fresh: bool) -> None:
+        stretches = Stretches(self.planned, self.ensemble.blocks.size / self.threads, self.frames.frame_bytes)
+        tasks = 1 if self.threads == 1 else 4 * self.threads
+        with _progress(self.planned, self.step) as bar:
+            while self.step < self.planned.last:
+                steps = stretches.after(self.step, fresh=fresh)
+                taken = int(steps[-1]) - self.step
+                count = int(np.isin(steps, self.planned.timetable.saved).sum())
+                out, first_frame = self.frames.room(count)
+                started = time.monotonic()
+                self.ensemble.advance(pool, tasks, self.step, steps, out, first_frame)
+                stretches.note(taken, time.monotonic() - started)
+                self.step, fresh = self.step + taken, False
+                self.divergence.look(self.step)
+                finite = not self.divergence.marked.any()
+                self.frames.keep(out, count, finite=finite, checkpoint=self._checkpoint)
+                bar.update(taken * self.ensemble.n_particles)
+
+    def _ending(self) -> Variables:
+        observed = results(self.ensemble, self.planned.clock)
+        return {**observed, "diverged": (("particle",), self.divergence.marked)}
+
+    def _checkpoint(self) -> dict[str, NDArray[Any]]:
+        return {**self.ensemble.checkpoint(), **self.divergence.checkpoint(), "step": np.array(self.step)}
+
+    def _restore(self, checkpoint: dict[str, NDArray[Any]]) -> None:
+        self.ensemble.restore(checkpoint)
+        self.divergence.restore(checkpoint)
+        self.step = int(checkpoint["step"])
 
 
 def _ensemble(planned: Plan, threads: int) -> Ensemble:
@@ -54,6 +100,7 @@ def _ensemble(planned: Plan, threads: int) -> Ensemble:
         dim=dynamics.dim,
         coordinate_names=tuple(dynamics.coordinate_names),
         dt=dynamics.dt,
+        time_offset=planned.clock.offset,
         temperature=dynamics.temperature,
         noise=dynamics.noise,
         n_particles=len(planned.state),
@@ -63,27 +110,8 @@ def _ensemble(planned: Plan, threads: int) -> Ensemble:
     return Ensemble(planned.state, width, programs, observations, planned.timetable)
 
 
-def _advance(
-    planned: Plan, ensemble: Ensemble, frames: Frames, divergence: Divergence, pool: ThreadPoolExecutor, threads: int
-) -> None:
-    step, fresh = frames.recover(ensemble, planned.first)
-    stretches = Stretches(planned, work=ensemble.blocks.size / threads, row_bytes=frames.frame_bytes)
-    tasks = 1 if threads == 1 else 4 * threads
-    with _progress(planned, step) as bar:
-        while step < planned.last:
-            steps = stretches.after(step, fresh=fresh)
-            out, first_frame = frames.room(steps)
-            started = time.monotonic()
-            ensemble.advance(pool, tasks, step, steps, out, first_frame)
-            stretches.note(int(steps[-1]) - step, time.monotonic() - started)
-            bar.update((int(steps[-1]) - step) * ensemble.n_particles)
-            step, fresh = int(steps[-1]), False
-            divergence.look(step)
-            frames.keep(out, ensemble, step)
-
-
 def _progress(planned: Plan, step: int) -> Any:
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     shown = planned.request.progress
     return tqdm(
@@ -95,27 +123,3 @@ def _progress(planned: Plan, step: int) -> Any:
         delay=0 if shown else 1,
         desc="simulate",
     )
-
-
-class Stretches:
-    """Cuts the run into stretches of about a fifth of a second, at the pace measured so far."""
-
-    def __init__(self, planned: Plan, work: float, row_bytes: int) -> None:
-        self.last = planned.last
-        self.noted = planned.timetable.all_steps()
-        self.saved = planned.timetable.saved
-        self.seconds_per_step = FIRST_GUESS * work
-        self.frames_at_once = max(1, FRAME_BYTES_AT_ONCE // max(row_bytes, 1))
-
-    def after(self, step: int, *, fresh: bool) -> NDArray[np.int64]:
-        """Return the steps to look at in the next stretch, the last one being its end; ``fresh``: the present step counts too."""
-        end = min(step + max(1, int(STRETCH_SECONDS / self.seconds_per_step)), self.last)
-        upcoming = self.saved[self.saved > step][: self.frames_at_once]
-        if len(upcoming) == self.frames_at_once:
-            end = min(end, int(upcoming[-1]))
-        inside = self.noted[(self.noted >= step if fresh else self.noted > step) & (self.noted <= end)]
-        return inside if len(inside) and inside[-1] == end else np.append(inside, end)
-
-    def note(self, steps: int, seconds: float) -> None:
-        """Learn the pace from a stretch."""
-        self.seconds_per_step = max(seconds, 1e-6) / max(steps, 1)

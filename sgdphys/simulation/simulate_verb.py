@@ -12,7 +12,7 @@ from sgdphys.observers.observation import Observer
 from sgdphys.protocols import Integrator, Landscape, Noise
 from sgdphys.sgd import SGD
 from sgdphys.simulation.dynamics import settle
-from sgdphys.simulation.request import Request
+from sgdphys.simulation.request import Request, as_tuple
 from sgdphys.simulation.runner import run
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def simulate(
     n_steps
         Number of further steps.
     n_particles
-        Size of the ensemble; 10,000 if not given, or that of the cloud in ``start``.
+        Size of the ensemble; if not given, that of the cloud or the array in ``start``, else 10,000.
     start
         A number, an array (coordinate,) or (particle, coordinate), a function of a NumPy generator, an earlier cloud
-        to go on from (absolute step and state continue), or None for the landscape's first known minimum, else the
-        origin.
+        to go on from (absolute step, time and state continue, also at another temperature or time step), or None for
+        the landscape's first known minimum, else the origin.
     save_at
         Number of equally spaced frames including both ends (1: the end only, 0: none), or an array of times, snapped
         to steps.
@@ -124,10 +124,23 @@ def simulate(
     ----------
     Chaudhari & Soatto 2018 (arXiv 1710.11029), eqs. 2-4.
     """
-    dynamics = settle(landscape, noise, sgd, temperature, dt, integrator)
     request = Request(
-        dynamics, t1=t1, n_steps=n_steps, n_particles=n_particles, start=start, save_at=save_at, observers=tuple(observers), seed=seed,
-        point=tuple(point), threads=threads, block_size=block_size, record_potential=record_potential, storage=storage, store=store,
-        overwrite=overwrite, resume=resume, progress=progress,
-    )  # fmt: skip
+        settle(landscape, noise, sgd, temperature, dt, integrator),
+        t1=t1,
+        n_steps=n_steps,
+        n_particles=n_particles,
+        start=start,
+        save_at=save_at,
+        observers=as_tuple("observers", observers),
+        seed=seed,
+        point=as_tuple("point", point),
+        threads=threads,
+        block_size=block_size,
+        record_potential=record_potential,
+        storage=storage,
+        store=store,
+        overwrite=overwrite,
+        resume=resume,
+        progress=progress,
+    )
     return run(request)

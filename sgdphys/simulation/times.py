@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import overload
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["last_step", "saved_steps"]
+from sgdphys.checks import whole_number
+
+__all__ = ["Clock", "last_step", "saved_steps"]
 
 Steps = NDArray[np.int64]
+Times = NDArray[np.float64]
 
 
-def last_step(first: int, dt: float, t1: float | None, n_steps: int | None) -> int:
+@dataclass(frozen=True)
+class Clock:
+    """Tells the time of a step: ``offset + dt * step``.
+
+    The offset differs from 0 only where an earlier cloud of another time step is continued; then time is the sum of
+    the steps taken.
+    """
+
+    dt: float
+    offset: float = 0.0
+
+    @overload
+    def time(self, step: int) -> float: ...
+    @overload
+    def time(self, step: Steps) -> Times: ...
+    def time(self, step: int | Steps) -> float | Times:
+        """Return the time of a step or of an array of steps."""
+        elapsed: float | Times = np.multiply(self.dt, step)
+        return self.offset + elapsed
+
+    def steps(self, time: float) -> float:
+        """Return the number of steps, not always whole, at which the clock shows a time."""
+        return (time - self.offset) / self.dt
+
+
+def last_step(first: int, dt: float, t1: float | None, n_steps: int | None, offset: float = 0.0) -> int:
     """Return the absolute number of the last step.
 
     Parameters
@@ -23,6 +54,8 @@ def last_step(first: int, dt: float, t1: float | None, n_steps: int | None) -> i
         Absolute end time, a multiple of dt.
     n_steps
         Number of further steps; give this or ``t1``.
+    offset
+        Offset of the run's clock.
 
     Returns
     -------
@@ -37,38 +70,41 @@ def last_step(first: int, dt: float, t1: float | None, n_steps: int | None) -> i
     if (t1 is None) == (n_steps is None):
         raise ValueError("give exactly one of t1= (end time) and n_steps= (number of steps)")
     if n_steps is not None:
-        if isinstance(n_steps, bool) or int(n_steps) != n_steps or n_steps < 1:
-            raise ValueError(f"n_steps must be a positive integer, got {n_steps}")
-        return first + int(n_steps)
+        return first + whole_number("n_steps", n_steps)
     assert t1 is not None
     if not np.isfinite(t1):
         raise ValueError(f"t1 must be finite, got {t1}")
-    ratio = t1 / dt
-    last = round(ratio)
-    if abs(ratio - last) > 1e-9 * max(1.0, abs(ratio)):
-        below, above = np.floor(ratio) * dt, np.ceil(ratio) * dt
+    clock = Clock(dt, offset)
+    exact = clock.steps(t1)
+    last = round(exact)
+    if last < first or (last == first and exact <= first):
+        raise ValueError(f"t1 must lie after the beginning of the run at time {clock.time(first):g}, got {t1:g}")
+    if abs(exact - last) > 1e-6 + 1e-15 * abs(exact):
+        below, above = clock.time(int(np.floor(exact))), clock.time(int(np.ceil(exact)))
         raise ValueError(
             f"t1 must be a multiple of the time step {dt:g}, got {t1:g}; the nearest are {below:.12g} and {above:.12g}"
         )
-    if last <= first:
-        raise ValueError(f"t1 must lie after the beginning of the run at time {first * dt:g}, got {t1:g}")
     return last
 
 
-def saved_steps(save_at: int | ArrayLike, first: int, last: int, dt: float, name: str = "save_at") -> Steps:
+def saved_steps(
+    save_at: int | ArrayLike, first: int, last: int, dt: float, name: str = "save_at", offset: float = 0.0
+) -> Steps:
     """Return the absolute steps that are saved, increasing and without repetition.
 
     Parameters
     ----------
     save_at
         Number of equally spaced frames including both ends (1: the end only, 0: none), or times, which are snapped to
-        the nearest step.
+        the nearest step. More frames than steps are one frame a step.
     first, last
         Absolute first and last step.
     dt
         Time step.
     name
         What the messages call the argument.
+    offset
+        Offset of the run's clock.
 
     Returns
     -------
@@ -81,18 +117,21 @@ def saved_steps(save_at: int | ArrayLike, first: int, last: int, dt: float, name
         The number is negative or not whole, or a time is not finite or lies outside the run.
     """
     if np.ndim(save_at) == 0:
-        count = float(np.asarray(save_at, dtype=np.float64))
-        if count < 0 or count != int(count):
-            raise ValueError(f"{name} must be a whole number of frames or an array of times, got {save_at}")
-        if count <= 1:
-            return np.array([last] * int(count), dtype=np.int64)
-        return np.unique(np.round(np.linspace(first, last, int(count))).astype(np.int64))
+        what = f"{name}, a number of frames unless it is a list of times,"
+        count = whole_number(what, np.asarray(save_at).item(), least=0)
+        return np.unique(np.round(np.linspace(first, last, count)).astype(np.int64)) if count > 1 else _end(last, count)
     times = np.asarray(save_at, dtype=np.float64)
     if times.ndim != 1 or not np.all(np.isfinite(times)):
-        raise ValueError(f"{name} must be a one-dimensional array of finite times, got shape {times.shape}")
-    steps = np.unique(np.round(times / dt).astype(np.int64))
-    if len(steps) and (steps[0] < first or steps[-1] > last):
+        raise ValueError(f"{name} must be a number of frames or a list of finite times, got shape {times.shape}")
+    clock = Clock(dt, offset)
+    steps = np.round((times - offset) / dt)
+    if len(steps) and (steps.min() < first or steps.max() > last):
         raise ValueError(
-            f"{name} must lie between {first * dt:g} and {last * dt:g}, got {times.min():g} to {times.max():g}"
+            f"{name} must lie between {clock.time(first):g} and {clock.time(last):g}, "
+            f"got {times.min():g} to {times.max():g}"
         )
-    return steps
+    return np.unique(steps.astype(np.int64))
+
+
+def _end(last: int, count: int) -> Steps:
+    return np.full(count, last, dtype=np.int64)

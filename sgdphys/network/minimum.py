@@ -56,7 +56,7 @@ def minimise(objective: Objective, start: Tensor, tolerance: float, max_iteratio
             f"the minimum was not reached: gradient norm {norm:.2e} above tolerance={tolerance:.1e}; "
             "raise max_iterations, or give weight_decay > 0 (separable classes have no minimum without it)",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return point
 

@@ -51,5 +51,5 @@ def _warn_of_drift(gradient: NDArray[np.float64], spread: NDArray[np.float64]) -
             f"the network is not at a minimum: its gradient along the leading directions reaches {relative:.2g} of the "
             f"noise of one sample, above {_DRIFT:g}, and the twin leaves it out; call minimum() first",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

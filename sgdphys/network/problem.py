@@ -60,11 +60,6 @@ class Network:
     dtype
         Floating type of parameters and floating data; default float64.
 
-    Attributes
-    ----------
-    parameters : numpy.ndarray
-        The point x, (d,).
-
     Raises
     ------
     ValueError

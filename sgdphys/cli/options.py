@@ -29,7 +29,7 @@ def add_landscape(parser: argparse.ArgumentParser, also: str = "") -> None:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add time step, length, number of particles, start and threads."""
     parser.add_argument("--dt", type=number, help="time step (default: from the curvature)")
-    parser.add_argument("--t1", type=number, help="length in time (default: 5000 steps)")
+    parser.add_argument("--t1", type=number, help="length in time (default: 20000 steps)")
     parser.add_argument("--n-steps", type=integer, help="length in steps, instead of --t1")
     parser.add_argument("--n-particles", type=integer, default=20_000, help="default 20000")
     parser.add_argument(
@@ -57,9 +57,9 @@ def start_of(arguments: argparse.Namespace) -> Any:
 
 
 def run_length(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return ``t1`` or ``n_steps`` as they were given; 5000 steps when neither was."""
+    """Return ``t1`` or ``n_steps`` as they were given; 20000 steps when neither was."""
     if arguments.t1 is None and arguments.n_steps is None:
-        return {"n_steps": 5000}
+        return {"n_steps": 20_000}
     return {name: value for name in ("t1", "n_steps") if (value := getattr(arguments, name)) is not None}
 
 

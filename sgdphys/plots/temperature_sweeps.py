@@ -85,6 +85,9 @@ def _draw_variances(axes: Axes, sweep: xr.Dataset) -> None:
     for k, colour in zip(range(shown), (BLUE, RED, GREEN, GREY), strict=False):
         variance = last["covariance"].isel(coordinate=k, coordinate_2=k).mean(schema.SEED)
         error = last["variance_standard_error"].isel(coordinate=k)
+        axes.plot(
+            sweep[schema.TEMPERATURE], sweep["stationary_variance"].isel(coordinate=k), color=colour, linewidth=1.0
+        )
         error_bars(
             axes, sweep[schema.TEMPERATURE], variance, _pooled(error), label=f"variance of {names[k]}", colour=colour
         )

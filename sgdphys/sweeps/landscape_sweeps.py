@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 _POINTS = (schema.TEMPERATURE, schema.SEED)
-_STATIONARY = ("entropy", "mean_potential", "free_energy")
+_STATIONARY = ("entropy", "mean_potential", "free_energy", "variance")
 
 
 def sweep(
@@ -94,7 +94,8 @@ def sweep(
     -------
     xr.Dataset
         Variables over (temperature, seed, time), each with ``..._standard_error``, and ``stationary_entropy``,
-        ``stationary_mean_potential``, ``stationary_free_energy`` over temperature (NaN where there is no reference).
+        ``stationary_mean_potential``, ``stationary_free_energy`` and ``stationary_variance`` over temperature (NaN
+        where there is no reference).
         Refused with ValueError where an argument breaks its rule, with StoreError where the store holds something else.
 
     Warns
@@ -147,7 +148,8 @@ def _new_store(plan: SweepPlan, references: list[Reference], path: Path, *, over
     fixed = _coordinates(plan)
     for name in _STATIONARY:
         values = [reference.stationary[name] for reference in references]
-        fixed[f"stationary_{name}"] = (schema.TEMPERATURE, values, schema.describe(f"stationary_{name}"))
+        dims = schema.BY_NAME[f"stationary_{name}"].dims
+        fixed[f"stationary_{name}"] = (dims, values, schema.describe(f"stationary_{name}"))
     fixed.attrs = schema.attributes_of(plan.configuration(), sgdphys.__version__)
     return create_store(path, fixed, planned, sizes=sizes, points=_POINTS, overwrite=overwrite)
 

@@ -140,6 +140,8 @@ def _train(
     if state is None:
         draws = point.gaussian(prediction.covariance, settings.n_replicas, _START)
         state = {"position": network.parameters + draws}
+        if point.sgd.momentum > 0:
+            state["velocity"] = np.zeros_like(draws)
     for frame in range(writer.frames(point.place), len(steps)):
         if frame > 0:
             state = _advanced(state, point, measurement, settings, steps[frame - 1 : frame + 1])

@@ -35,12 +35,13 @@ class Reference:
     temperature
         What goes with that potential: T c, or T.
     stationary
-        ``entropy``, ``mean_potential`` and ``free_energy`` of the stationary state; NaN where it is not known.
+        ``entropy``, ``mean_potential``, ``free_energy`` of the stationary state and its ``variance`` (coordinate,); NaN
+        where it is not known.
     """
 
     potential: Landscape | xr.Dataset
     temperature: float
-    stationary: dict[str, float]
+    stationary: dict[str, Any]
 
     def energies(self, cloud: xr.Dataset) -> xr.Dataset:
         """Return entropy, mean potential, free energy and relative entropy of a cloud over time, with errors."""
@@ -67,7 +68,7 @@ def reference_of(landscape: Landscape, noise: Noise, temperature: float, start: 
     Reference
         With NaN where no grid holds the stationary state, or the noise is one that the grid cannot take.
     """
-    unknown = dict.fromkeys(_FROM_REFERENCE, np.nan)
+    unknown = dict.fromkeys(_FROM_REFERENCE, np.nan) | {"variance": np.full(landscape.dim, np.nan)}
     diffusion = noise.diffusion(np.zeros((1, landscape.dim)))[0]
     isotropic = isinstance(noise, Isotropic)
     energy = temperature * float(diffusion[0, 0] if isotropic else np.diagonal(diffusion).max())
@@ -80,4 +81,11 @@ def reference_of(landscape: Landscape, noise: Noise, temperature: float, start: 
     density = stationary(landscape, noise, temperature=temperature, grid=grid)
     potential = landscape if isotropic else density
     values = free_energy(density, potential, temperature=without.temperature)
-    return Reference(potential, without.temperature, {name: float(values[name][-1]) for name in _FROM_REFERENCE})
+    known = {name: float(values[name][-1]) for name in _FROM_REFERENCE} | {"variance": _variance(density, grid)}
+    return Reference(potential, without.temperature, known)
+
+
+def _variance(density: xr.Dataset, grid: Grid) -> Any:
+    weights, points = density["density"].values[-1].ravel() * grid.cell_volume, grid.points()
+    mean = weights @ points
+    return weights @ (points - mean) ** 2

@@ -57,6 +57,7 @@ def test_stationary_references_are_exact(bowl):
     T = bowl["temperature"].values
     np.testing.assert_allclose(bowl["stationary_entropy"], 0.5 * np.log(2 * math.pi * math.e * T), rtol=1e-9)
     np.testing.assert_allclose(bowl["stationary_mean_potential"], T / 2, rtol=1e-9)
+    np.testing.assert_allclose(bowl["stationary_variance"].isel(coordinate=0), T, rtol=1e-9)
     np.testing.assert_allclose(bowl["stationary_free_energy"], -T / 2 * np.log(2 * math.pi * T), rtol=1e-9)
 
 

@@ -126,7 +126,7 @@ def symmetric_relative_entropy(a: Moments, b: Moments) -> float:
 
     References
     ----------
-    Jeffreys 1946, Proc. R. Soc. A 186, 453; Muirhead 1982, Aspects of multivariate statistical theory, theorem 3.2.12.
+    Jeffreys 1946, Proc. R. Soc. A 186, 453; Muirhead 1982, Aspects of multivariate statistical theory, chapter 3.
     """
     difference = a.mean - b.mean
     squared = np.outer(difference, difference) - a.covariance_of_mean - b.covariance_of_mean

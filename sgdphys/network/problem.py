@@ -35,8 +35,7 @@ __all__ = ["Network"]
 class Network:
     r"""A network, its loss and its data set: the regularised loss as a landscape, measured at one point.
 
-    .. math:: f(x) = \frac1N \sum_i \ell(\mathrm{model}_x(\mathrm{input}_i), \mathrm{target}_i) + \frac{\mathrm{wd}}2
-    |x|^2
+    .. math:: f(x) = \frac1N \sum_i \ell_i(x) + \frac{\mathrm{wd}}2 |x|^2
 
     with x the flat vector of trainable parameters in the order of ``named_parameters``. Gradient, Hessian, minimum and
     twin are those of this f, weight decay included. The user's model is copied: its mode, buffers and ``requires_grad``

@@ -60,7 +60,7 @@ def exact_sgd_covariance(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> xr.
 
     References
     ----------
-    Ziyin, Liu, Mori, Ueda 2022 (arXiv 2102.05375), section 4, for fresh Gaussian data; here for a finite data set.
+    Ziyin, Liu, Mori, Ueda 2022 (arXiv 2102.05375), for fresh Gaussian data; here for a finite data set.
     """
     X, y, sgd = _checked(inputs, targets, sgd)
     A = X.T @ X / len(X)

@@ -95,7 +95,7 @@ def train(
 
     References
     ----------
-    Polyak 1964, USSR Comput. Math. Math. Phys. 4, 1, for the heavy ball; Salmon et al. 2011 (SC'11) for the counters of the indices.
+    Polyak 1964, USSR Comput. Math. Math. Phys. 4, 1 (heavy ball); Salmon et al. 2011, SC'11 (counters of the indices).
     """
     sgd = _fitted(sgd, network)
     state = _beginning(network, start, n_replicas, momentum=sgd.momentum > 0)

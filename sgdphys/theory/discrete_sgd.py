@@ -64,8 +64,7 @@ def stationary_covariance(hessian: ArrayLike, covariance: ArrayLike, sgd: SGD, m
 
     References
     ----------
-    Liu, Ziyin, Ueda 2021 (arXiv 2012.03636) (discrete); Mandt, Hoffman, Blei 2017 (arXiv 1704.04289),
-    equation 13 (continuous).
+    Liu, Ziyin, Ueda 2021 (arXiv 2012.03636) (discrete); Mandt, Hoffman, Blei 2017 (arXiv 1704.04289) (continuous).
     """
     H, C = _symmetric("hessian", hessian), _symmetric("covariance", covariance)
     if H.shape != C.shape:

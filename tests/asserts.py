@@ -94,3 +94,19 @@ def assert_configuration_is_complete(landscape, restore, points):
     assert np.array_equal(again.gradient(points), landscape.gradient(points))
     assert np.array_equal(again.hessian(points), landscape.hessian(points))
     assert again.configuration() == landscape.configuration()
+
+
+def assert_excluded(estimate, wrong, standard_error, smallest=10.0):
+    """The value of a wrong variant lies at least ``smallest`` standard errors away: the test above resolves it."""
+    z = (np.asarray(estimate) - np.asarray(wrong)) / np.asarray(standard_error)
+    assert np.all(np.abs(z) > smallest), f"z = {z}"
+
+
+def assert_same_bits(first, second):
+    """Two arrays, or two Datasets in all their variables, agree to the bit; NaN equals NaN."""
+    if hasattr(first, "data_vars"):
+        assert set(first.variables) == set(second.variables)
+        for name in first.variables:
+            np.testing.assert_array_equal(first[name].values, second[name].values, err_msg=str(name))
+    else:
+        np.testing.assert_array_equal(first, second)

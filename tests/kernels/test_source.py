@@ -1,0 +1,58 @@
+"""The text of generated modules: everything a kernel names, in order, and nothing stale."""
+
+import math
+
+import numpy as np
+
+from sgdphys.kernels import normals, vector_math
+from sgdphys.kernels.source import FAST_MATH, fast_math_flags, helpers_text, source_text
+
+SCALE = np.float32(1.5)
+LIMIT = math.inf
+COUNT = 3
+
+
+def inner(x):
+    """Uses a number."""
+    return SCALE * x
+
+
+def middle(x):
+    """Uses a function."""
+    return inner(x) + COUNT
+
+
+def outer(x, out):
+    """Uses both, and a bound name."""
+    for lane in range(len(x)):
+        out[lane] = step_of(middle(x[lane])) if x[lane] < LIMIT else 0.0
+
+
+def test_dependencies_come_first_and_numbers_as_literals():
+    text = source_text(outer, {"step_of": inner})
+    order = [text.index(part) for part in ("SCALE = np.float32(1.5)", "def inner", "def middle", "def outer")]
+    assert order == sorted(order)
+    assert "LIMIT = np.inf" in text
+    assert "COUNT = 3" in text
+    assert "step_of = inner" in text
+    assert text.count("def inner") == 1
+
+
+def test_helpers_carry_flags_and_the_function_does_not():
+    text = source_text(outer, {"step_of": inner})
+    assert f"@helper({', '.join(map(repr, sorted(FAST_MATH)))})\ndef inner" in text
+    assert "\n\ndef outer" in text
+
+
+def test_flags_keep_infinity_and_nan():
+    assert not {"nnan", "ninf", "fast"} & {*FAST_MATH, *fast_math_flags(vector_math.exp), *fast_math_flags(normals.fill_normals)}
+    assert "reassoc" not in fast_math_flags(vector_math.sin)
+
+
+def test_helpers_text_holds_each_function_once():
+    text = helpers_text([vector_math.sin, vector_math.cos])
+    assert text.count("def _reduced(") == 1
+
+
+def test_a_changed_binding_changes_the_text():
+    assert source_text(outer, {"step_of": inner}) != source_text(outer, {"step_of": middle})

@@ -48,7 +48,7 @@ def _run(arguments: Any) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        return _say("interrupted; what was committed is kept, the same command with --resume goes on", INTERRUPTED)
+        return _say("interrupted; a store keeps what was committed, --resume goes on with it", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()

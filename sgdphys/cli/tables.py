@@ -30,7 +30,7 @@ def with_error(value: float, error: float | None = None) -> str:
         return "-"
     if error is None or not math.isfinite(error) or error <= 0:
         return f"{value:.5g}"
-    places = 1 - math.floor(math.log10(error))
+    places = 1 - math.floor(math.log10(float(f"{error:.1e}")))
     if places <= 0:
         return f"{value:.0f}({error:.0f})"
     return f"{value:.{places}f}({round(error * 10**places)})"

@@ -51,7 +51,7 @@ def draw_network_sweep(sweep: xr.Dataset) -> Figure:
     if "mean_ratio_real" not in sweep or schema.LR not in sweep.dims:
         raise ValueError("a network sweep needs mean_ratio_real(lr, batch_size, seed)")
     figure, panels = new_figure(3, 2, width=4.1, height=3.3)
-    points = sweep.stack(setting=(schema.LR, schema.BATCH_SIZE)).mean(schema.SEED, keep_attrs=True)
+    points = sweep.stack(setting=(schema.LR, schema.BATCH_SIZE), create_index=False).mean(schema.SEED, keep_attrs=True)
     for name in [str(name) for name in points if str(name).endswith("_standard_error")]:
         points[name] = points[name] / np.sqrt(sweep.sizes[schema.SEED])
     _draw_directions(panels[0], points)

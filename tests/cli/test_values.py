@@ -29,7 +29,9 @@ def test_other_values():
     assert window("-3:3:400,0:1:10") == [(-3.0, 3.0, 400), (0.0, 1.0, 10)]
 
 
-@pytest.mark.parametrize(("read", "text"), [(numbers, "1:2:1"), (numbers, "1:2:0"), (integers, "0.5"), (integer, "nan")])
+@pytest.mark.parametrize(
+    ("read", "text"), [(numbers, "1:2:1"), (numbers, "1:2:0"), (integers, "0.5"), (integer, "nan")]
+)
 def test_refused_values(read, text):
     with pytest.raises(argparse.ArgumentTypeError):
         read(text)
@@ -50,6 +52,7 @@ def test_values_may_begin_with_a_minus_sign():
         (12.3, 4.5, "12.3(45)"),
         (1234.0, 56.0, "1234(56)"),
         (1.5e-4, 2e-6, "0.0001500(20)"),
+        (-62.0641, 0.0997, "-62.06(10)"),
         (0.5, None, "0.5"),
         (float("nan"), 0.1, "-"),
     ],

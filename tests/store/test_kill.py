@@ -20,7 +20,8 @@ import sys, numpy as np, xarray as xr
 from sgdphys.store import PlannedArray, create_store
 fixed = xr.Dataset(coords={"time": np.arange(400.0), "seed": np.arange(50)}, attrs={"sgdphys_format": 1})
 points = ("seed",)
-planned = [PlannedArray.named("position", points=points, dtype="float32"), PlannedArray.named("diverged", points=points)]
+position = PlannedArray.named("position", points=points, dtype="float32")
+planned = [position, PlannedArray.named("diverged", points=points)]
 with create_store(sys.argv[1], fixed, planned, sizes={"particle": 5000, "coordinate": 1}, points=points) as writer:
     print("ready", flush=True)
     for point in range(50):

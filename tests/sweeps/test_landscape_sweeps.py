@@ -19,7 +19,9 @@ SMALL = {"temperatures": [0.1, 0.4], "seeds": [0, 1], "dt": 0.1, "n_steps": 60, 
 @pytest.fixture(scope="module")
 def bowl():
     """f = x^2/2 at dt = 0.1: the chain's variance is T/(1 - dt/2), reached to e^-12 after 60 steps."""
-    return sp.sweep(BOWL, temperatures=[0.05, 0.2, 0.8], seeds=[0, 1], dt=0.1, n_steps=60, n_particles=50_000, start=0.0)
+    return sp.sweep(
+        BOWL, temperatures=[0.05, 0.2, 0.8], seeds=[0, 1], dt=0.1, n_steps=60, n_particles=50_000, start=0.0
+    )
 
 
 def _z(sweep, name, exact):
@@ -98,7 +100,9 @@ def test_isotropic_noise_is_a_temperature():
 def test_anisotropic_noise_is_compared_with_its_own_stationary_state():
     """Between D = diag(1, 4) and f the state is no exp(-f/T), yet the relative entropy goes to that of the chain."""
     bowl = Quadratic(np.diag([1.0, 1.0]))
-    sweep = sp.sweep(bowl, Diagonal([1.0, 4.0]), temperatures=[0.1], dt=0.02, n_steps=400, n_particles=20_000, start=0.0)
+    sweep = sp.sweep(
+        bowl, Diagonal([1.0, 4.0]), temperatures=[0.1], dt=0.02, n_steps=400, n_particles=20_000, start=0.0
+    )
     last = sweep.isel(temperature=0, seed=0, time=-1)
     excess = 1 / (1 - 0.01)
     exact = excess - 1 - math.log(excess)
@@ -173,9 +177,10 @@ def test_a_sweep_that_failed_before_its_first_frame_is_simply_started(tmp_path, 
     def broken(*_, **__):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(points, "simulate", broken)
-        sp.sweep(BOWL, **SMALL, store=tmp_path / "s.zarr")
+        with pytest.raises(KeyboardInterrupt):
+            sp.sweep(BOWL, **SMALL, store=tmp_path / "s.zarr")
     assert sp.sweep(BOWL, **SMALL, store=tmp_path / "s.zarr").attrs["complete"] == 1
 
 

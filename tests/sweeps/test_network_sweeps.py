@@ -54,7 +54,7 @@ def _exact(sgd):
 
 @pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_least_squares_real_cloud_has_the_exact_covariance(regression, place):
-    """Least squares has multiplicative noise, so the exact variance exceeds that of constant noise (lr .1, B=2: 25 %)."""
+    """Least squares has multiplicative noise: the exact variance exceeds that of constant noise (lr .1, B=2: 25 %)."""
     point = regression.isel(lr=place[0], batch_size=place[1], seed=0)
     sgd = sp.SGD(float(point["lr"]), int(point["batch_size"]))
     basis = point["basis"].values

@@ -1,0 +1,165 @@
+"""What the commands print and leave behind, in this process and in ones of their own that are stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import sgdphys as sp
+from sgdphys.cli import main
+from sgdphys.store.commit import read_commit
+
+FORMULA = "x**4/4 - x**2/2"
+SWEEP = ["sweep", FORMULA, "--temperatures", "0.1:0.4:3", "--n-particles", "500", "--n-steps", "200", "--dt", "0.02"]
+PROGRAM = [sys.executable, "-c", "import sys; from sgdphys.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_sweep_prints_a_table_and_keeps_a_store(capsys, tmp_path):
+    assert main([*SWEEP, "--plot"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["T", "entropy", "exact", "E[f]", "exact", "F", "exact", "KL", "diverged"]
+    assert [line.split()[0] for line in lines[2:5]] == ["0.1", "0.25", "0.4"]
+    assert lines[5:] == ["store: sweep-x-4-4-x-2-2.zarr", "picture: sweep-x-4-4-x-2-2.png"]
+    assert (tmp_path / "sweep-x-4-4-x-2-2.png").stat().st_size > 10_000
+    assert sp.open("sweep-x-4-4-x-2-2.zarr").sizes["temperature"] == 3
+
+
+def test_the_same_sweep_again_says_what_is_there(capsys, monkeypatch):
+    assert main([*SWEEP, "--store", "s.zarr"]) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr("sgdphys.sweeps.points.simulate", None)
+    assert main([*SWEEP, "--store", "s.zarr"]) == 0
+    again = capsys.readouterr().out
+    assert again.splitlines()[:-1] == first.splitlines()[:-1]
+    assert again.splitlines()[-1] == ("store: s.zarr (complete before, nothing was computed; --overwrite replaces it)")
+    monkeypatch.undo()
+    assert main([*SWEEP, "--store", "s.zarr", "--overwrite"]) == 0
+
+
+def test_named_landscape_and_parameters(capsys):
+    few = ["--n-particles", "50", "--n-steps", "20"]
+    assert main(["sweep", "mueller-brown", "--temperatures", "20", *few]) == 0
+    assert main(["sweep", "a*x**2", "--parameter", "a=2", "--temperatures", "0.1", *few]) == 0
+    capsys.readouterr()
+    assert sp.open("sweep-mueller-brown.zarr").sizes["coordinate"] == 2
+
+
+def test_simulate_verify_and_plot(capsys, tmp_path):
+    argv = ["simulate", "x**2/2", "--temperature", "0.2", "--dt", "0.1", "--n-steps", "100", "--n-particles", "20000"]
+    assert main([*argv, "--start", "-1", "--store", "c.zarr"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["time", "mean", "x", "variance", "x", "diverged"]
+    assert rows[1][:3] == ["0", "-1", "0"]
+    value, error = rows[11][2].rstrip(")").split("(")
+    z = (float(value) - 0.2 / (1 - 0.05)) / (float(error) * 10 ** -len(value.partition(".")[2]))
+    assert abs(z) < 4
+    assert main(["verify", "c.zarr"]) == 0
+    assert "complete, 11 of 11 frames" in capsys.readouterr().out
+    assert main(["plot", "c.zarr", "--output", "c.pdf"]) == 0
+    assert (tmp_path / "c.pdf").stat().st_size > 1000
+
+
+def test_verify_names_a_lost_chunk(capsys):
+    assert main([*SWEEP, "--store", "s.zarr"]) == 0
+    os.remove("s.zarr/entropy/c/1/0/0")
+    capsys.readouterr()
+    assert main(["verify", "s.zarr"]) == 1
+    assert "missing entropy/c/1/0/0" in capsys.readouterr().out
+
+
+def test_density(capsys, tmp_path):
+    argv = ["density", FORMULA, "--temperature", "0.1"]
+    assert main(argv) == 0
+    stationary = capsys.readouterr().out.splitlines()[1].split()
+    assert stationary[0] == "0"
+    assert abs(float(stationary[4])) < 1e-9  # relative entropy of the Gibbs state to itself
+    evolving = ["--times", "0,1,5,20", "--start", "-1", "--grid", "-2.5:2.5:200", "--store", "d.zarr"]
+    assert main([*argv, *evolving]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    free_energies = [float(row[3]) for row in rows[1:5]]
+    assert free_energies == sorted(free_energies, reverse=True)
+    assert main(["plot", "d.zarr"]) == 0
+    assert (tmp_path / "d.png").exists()
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert rows["numpy"] == np.__version__
+    assert {"sgdphys", "python", "torch", "threads", "gpu", "cache"} <= set(rows)
+
+
+def test_help_and_version(capsys):
+    assert main(["--help"]) == 0
+    assert main(["sweep", "--help"]) == 0
+    assert main(["--version"]) == 0
+    assert f"sgdphys {sp.__version__}" in capsys.readouterr().out
+
+
+LONG = ["sweep", FORMULA, "--temperatures", "0.1:0.6:6", "--n-particles", "20000", "--n-steps", "4000", "--dt", "0.02"]
+LONG += ["--store", "s.zarr", "--no-progress"]
+
+
+def _start_and_wait_for_a_point():
+    process = subprocess.Popen([*PROGRAM, *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if os.path.exists("s.zarr") and read_commit_of("s.zarr").finished.any():
+            break
+        time.sleep(0.005)
+    return process
+
+
+def read_commit_of(path):
+    from pathlib import Path
+
+    return read_commit(Path(path))
+
+
+def _uninterrupted():
+    return sp.sweep(
+        sp.landscapes.Expression(FORMULA), temperatures=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], dt=0.02, n_steps=4000,
+        n_particles=20_000,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_sweep_goes_on(stop, capsys):
+    process = _start_and_wait_for_a_point()
+    process.send_signal(stop)
+    _, error = process.communicate(timeout=60)
+    committed = read_commit_of("s.zarr")
+    assert 0 < committed.finished.sum() < 6
+    if stop == signal.SIGINT:
+        assert process.returncode == 130
+        assert error == "sgdphys: interrupted; a store keeps what was committed, --resume goes on with it\n"
+    assert main(LONG) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*LONG, "--resume"]) == 0
+    xr.testing.assert_identical(sp.open("s.zarr").load(), _uninterrupted())
+
+
+def test_a_refusal_in_a_process_of_its_own():
+    done = subprocess.run([*PROGRAM, "sweep", "__import__('os')"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("sgdphys: ")
+
+
+def test_a_reader_that_goes_away_is_no_fault():
+    done = subprocess.run(
+        f'"{sys.executable}" -c "import sys; from sgdphys.cli import main; sys.exit(main())" info | head -c 1',
+        shell=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""

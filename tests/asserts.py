@@ -110,3 +110,17 @@ def assert_same_bits(first, second):
             np.testing.assert_array_equal(first[name].values, second[name].values, err_msg=str(name))
     else:
         np.testing.assert_array_equal(first, second)
+
+
+def assert_kick_has_diffusion(noise, dim, n_particles=200_000):
+    """The noise's root B satisfies B B^T = D exactly, and the covariance of its kicks is D within sampling error."""
+    import sgdphys as sp
+
+    flat = sp.landscapes.Quadratic(np.zeros((dim, dim)))
+    cloud = sp.simulate(flat, noise, temperature=0.5, dt=1.0, n_steps=1, n_particles=n_particles, start=0.0, save_at=1)
+    kicks = cloud["position"].values[0]
+    diffusion = noise.diffusion(np.zeros((1, dim)))[0]
+    variances = np.diag(diffusion)
+    error = np.sqrt((np.outer(variances, variances) + diffusion**2) / n_particles)
+    assert np.all(np.abs(kicks.T @ kicks / n_particles - diffusion) <= 4 * error + 1e-12)
+    assert np.all(np.abs(kicks.mean(axis=0)) <= 4 * np.sqrt(variances / n_particles) + 1e-12)

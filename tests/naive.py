@@ -13,7 +13,7 @@ WORD = 2**32
 
 
 def philox(key, counter):
-    """Return the four words of Philox4x32-10 (Salmon et al. 2011, SC'11) for a key of two and a counter of four words."""
+    """Return the four words of Philox4x32-10 (Salmon et al. 2011, SC'11) for two words of key and four of counter."""
     k0, k1 = key
     c0, c1, c2, c3 = counter
     for _ in range(10):
@@ -70,7 +70,7 @@ def heavy_ball(gradient, root, start, *, sgd, steps, key, particle=0):
     positions, velocities = [x], [v]
     for step in range(steps):
         kick = math.sqrt(sgd.sampling_factor / sgd.batch_size) * root @ normals(key, particle, step, root.shape[1])
-        v = sgd.momentum * v + gradient(x) + sgd.weight_decay * x + kick
+        v = sgd.momentum * v + gradient(x) + sgd.weight_decay * x - kick
         x = x - sgd.lr * v
         positions.append(x)
         velocities.append(v)
@@ -78,7 +78,7 @@ def heavy_ball(gradient, root, start, *, sgd, steps, key, particle=0):
 
 
 def moments(points):
-    """Return count, mean, population covariance and fourth central moments of the finite rows of (particle, coordinate)."""
+    """Return count, mean, population covariance and fourth central moments of the finite (particle, coordinate)."""
     finite = points[np.isfinite(points).all(axis=1)]
     centred = finite - finite.mean(axis=0)
     return len(finite), finite.mean(axis=0), centred.T @ centred / len(finite), (centred**4).mean(axis=0)

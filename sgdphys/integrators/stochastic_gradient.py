@@ -19,10 +19,11 @@ __all__ = ["StochasticGradient"]
 class StochasticGradient:
     r"""Steps of SGD with Gaussian gradient noise, in torch's convention.
 
-    .. math:: v \leftarrow \mu v + \nabla f(x) + \mathrm{wd}\,x + \sqrt{\phi/B}\;b\,\xi,\qquad x \leftarrow x -
+    .. math:: v \leftarrow \mu v + \nabla f(x) + \mathrm{wd}\,x - \sqrt{\phi/B}\;b\,\xi,\qquad x \leftarrow x -
     \mathrm{lr}\,v,
 
-    with b b^T = C the covariance of the per-sample gradients and phi the sampling factor. This is the discrete map,
+    with b b^T = C the covariance of the per-sample gradients and phi the sampling factor; the sign of the noise is
+    such that equal random numbers push x the same way in every integrator. This is the discrete map,
     not an approximation of the stochastic differential equation: on a quadratic its variance is exactly that of SGD
     with additive noise. Time is lr times the step.
 

@@ -31,12 +31,12 @@ def stochastic_gradient_step(before, after, dim, gradient, kick, normals, settin
 
 
 def heavy_ball_step(before, after, dim, gradient, kick, normals, settings):
-    """V <- mu v + grad f(x) + wd x + noise, x <- x - lr v; settings: lr, sqrt(factor / B), weight decay, mu."""
+    """V <- mu v + grad f(x) + wd x - noise, x <- x - lr v; settings: lr, sqrt(factor / B), weight decay, mu."""
     lr = settings[0]
     momentum = settings[3]
     x = before[:dim]
     velocity = after[dim:]
-    apply_kick(kick, normals, x, settings[1], before[dim:], velocity)
+    apply_kick(kick, normals, x, -settings[1], before[dim:], velocity)
     for row in range(dim):
         for lane in range(before.shape[1]):
             velocity[row, lane] += (momentum - 1.0) * before[dim + row, lane] + settings[2] * x[row, lane]

@@ -51,7 +51,8 @@ def test_kinds_have_their_own_signature():
 
 def test_programs_lay_parameters_out_in_turn():
     kernel = FieldKernel(plain)
-    program = pack([BlockTerm(kernel, np.array([1.0, 2.0])), BlockTerm(kernel), BlockTerm(kernel, np.ones((2, 2)), -2.0)])
+    first, second = BlockTerm(kernel, np.array([1.0, 2.0])), BlockTerm(kernel)
+    program = pack([first, second, BlockTerm(kernel, np.ones((2, 2)), -2.0)])
     assert program.offsets.tolist() == [0, 2, 2, 6]
     assert program.parameters.tolist() == [1, 2, 1, 1, 1, 1]
     assert program.factors.tolist() == [1, 1, -2]

@@ -16,7 +16,7 @@ SIGNATURE = "'void(float64[::1], float64[::1])'"
 @pytest.fixture
 def fresh_cache(monkeypatch, tmp_path):
     monkeypatch.setattr(door, "cache_directory", lambda: tmp_path)
-    monkeypatch.setattr(door, "_loaded", lambda modules={}: modules)  # noqa: B006 - one dictionary a test
+    monkeypatch.setattr(door, "_loaded", lambda modules={}: modules)
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""Elementary functions against NumPy: a few units in the last place over their range, exact at the edges, vectorised."""
+"""Elementary functions against NumPy: a few units in the last place, right at the edges, vectorised."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from sgdphys.network.indices import IndexStream
 from sgdphys.network.memory import WORKING_BYTES
@@ -15,6 +14,7 @@ from sgdphys.network.replica_group import ReplicaGroup
 from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import threads_inside
 from sgdphys.simulation.engine import available_threads
+from sgdphys.simulation.progress import progress_bar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,15 +81,15 @@ class Replicas:
         """Advance to step ``last`` and return the saved frames, each (time, particle, coordinate)."""
         frames = {name: np.empty((len(saved), *self._shape), storage) for name in self._names}
         stops = sorted({*saved.tolist(), *np.linspace(self._step, last, _PARTS + 1).round().astype(int).tolist()})
-        hidden = None if progress is None else not progress
         with (
             threads_inside(self._torch_threads),
             ThreadPoolExecutor(len(self._groups)) as pool,
-            tqdm(total=last - self._step, unit="step", desc="train", disable=hidden, delay=1.0) as bar,
+            progress_bar("train", last - self._step, "steps", shown=progress) as bar,
         ):
             for stop in stops:
-                bar.update(stop - self._step)
+                done = self._step
                 self._advance(pool, stop)
+                bar.update(stop - done)
                 for frame in np.flatnonzero(saved == stop):
                     self._keep(frames, int(frame))
         return frames

@@ -18,6 +18,7 @@ from sgdphys.simulation.divergence import Divergence
 from sgdphys.simulation.engine import Ensemble, available_threads, choose_width, results
 from sgdphys.simulation.frames import Frames
 from sgdphys.simulation.memory_frames import MemoryFrames
+from sgdphys.simulation.progress import progress_bar
 from sgdphys.simulation.request import Plan, Request, plan
 from sgdphys.simulation.store_frames import StoreFrames
 from sgdphys.simulation.stretches import Stretches
@@ -64,7 +65,10 @@ class _Runner:
     def _advance(self, pool: ThreadPoolExecutor, *, fresh: bool) -> None:
         stretches = Stretches(self.planned, self.ensemble.blocks.size / self.threads, self.frames.frame_bytes)
         tasks = 1 if self.threads == 1 else 4 * self.threads
-        with _progress(self.planned, self.step) as bar:
+        particles, first = self.ensemble.n_particles, self.planned.first
+        total, done = (self.planned.last - first) * particles, (self.step - first) * particles
+        shown = self.planned.request.progress
+        with progress_bar("simulate", total, "particle-steps", shown=shown, initial=done) as bar:
             while self.step < self.planned.last:
                 steps = stretches.after(self.step, fresh=fresh)
                 taken = int(steps[-1]) - self.step
@@ -108,18 +112,3 @@ def _ensemble(planned: Plan, threads: int) -> Ensemble:
     )
     observations = [observer.observe(description) for observer in request.observers]
     return Ensemble(planned.state, width, programs, observations, planned.timetable)
-
-
-def _progress(planned: Plan, step: int) -> Any:
-    from tqdm import tqdm
-
-    shown = planned.request.progress
-    return tqdm(
-        total=(planned.last - planned.first) * len(planned.state),
-        initial=(step - planned.first) * len(planned.state),
-        disable=None if shown is None else not shown,
-        unit="particle-step",
-        unit_scale=True,
-        delay=0 if shown else 1,
-        desc="simulate",
-    )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from tqdm.auto import tqdm
 
 import sgdphys
 from sgdphys import schema
 from sgdphys.errors import DivergenceWarning
+from sgdphys.simulation.progress import progress_bar
 from sgdphys.store import PlannedArray, create_store, open_store
 from sgdphys.sweeps.plans import SweepPlan
 from sgdphys.sweeps.points import ENERGIES, MOMENTS, run_point
@@ -168,14 +168,8 @@ def _coordinates(plan: SweepPlan) -> xr.Dataset:
 
 def _run(plan: SweepPlan, references: list[Reference], writer: Writer, progress: bool | None) -> None:
     places = list(np.ndindex(len(plan.temperatures), len(plan.seeds)))
-    with tqdm(
-        total=len(places) * plan.particle_steps,
-        unit=" particle-steps",
-        unit_scale=True,
-        desc="sweep",
-        delay=1.0,
-        disable=None if progress is None else not progress,
-    ) as bar:
+    total = len(places) * plan.particle_steps
+    with progress_bar("sweep", total, "particle-steps", shown=progress) as bar:
         for i, j in places:
             bar.set_postfix_str(f"T = {plan.temperatures[i]:g}, seed {plan.seeds[j]}", refresh=False)
             if writer.finished((i, j)):

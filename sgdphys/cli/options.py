@@ -10,7 +10,9 @@ from sgdphys.cli.values import coordinates, integer, number, parameter
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_landscape", "add_run", "add_store", "default_store", "run_length", "start_of"]
+__all__ = ["DEFAULT_PARTICLES", "add_landscape", "add_run", "add_store", "default_store", "run_length", "start_of"]
+
+DEFAULT_PARTICLES = 20_000
 
 
 def add_landscape(parser: argparse.ArgumentParser, also: str = "") -> None:
@@ -31,7 +33,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dt", type=number, help="time step (default: from the curvature)")
     parser.add_argument("--t1", type=number, help="length in time (default: 20000 steps)")
     parser.add_argument("--n-steps", type=integer, help="length in steps, instead of --t1")
-    parser.add_argument("--n-particles", type=integer, default=20_000, help="default 20000")
+    parser.add_argument("--n-particles", type=integer, help="default 20000")
     parser.add_argument(
         "--start", metavar="X[,Y...]", type=coordinates, help="where all particles start (default: a minimum)"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sgdphys.cli.options import add_landscape, add_run, add_store, run_length, start_of
+from sgdphys.cli.options import DEFAULT_PARTICLES, add_landscape, add_run, add_store, run_length, start_of
 from sgdphys.cli.values import integer, number
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
         landscape,
         temperature=arguments.temperature,
         dt=dt,
-        n_particles=arguments.n_particles,
+        n_particles=DEFAULT_PARTICLES if arguments.n_particles is None else arguments.n_particles,
         start=start,
         save_at=_SHOWN_FRAMES if arguments.save_at is None else arguments.save_at,
         seed=arguments.seed,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sgdphys.cli.options import add_landscape, add_run, add_store, default_store, run_length, start_of
+from sgdphys.cli.options import (
+    DEFAULT_PARTICLES,
+    add_landscape,
+    add_run,
+    add_store,
+    default_store,
+    run_length,
+    start_of,
+)
 from sgdphys.cli.values import integer, integers, numbers
 
 if TYPE_CHECKING:
@@ -31,7 +39,8 @@ def add_parser(commands: Any) -> None:
     network = parser.add_argument_group("digits")
     network.add_argument("--lr", metavar="LR,..", type=numbers, help="learning rates, default 0.05,0.1,0.2")
     network.add_argument("--batch-size", metavar="B,..", type=integers, help="batch sizes, default 8,32,128")
-    network.add_argument("--n-replicas", type=integer, help="networks in each cloud")
+    network.add_argument("--n-replicas", type=integer, help="networks in each cloud, default 256")
+    network.add_argument("--device", help="torch device, cpu or cuda, default cpu")
     parser.set_defaults(run=_run)
 
 
@@ -69,7 +78,7 @@ def _sweep_landscape(arguments: argparse.Namespace) -> Any:
     from sgdphys.cli.landscapes import landscape_of
     from sgdphys.sweeps import suggested_time_step, sweep
 
-    for flag in ("lr", "batch_size", "n_replicas"):
+    for flag in ("lr", "batch_size", "n_replicas", "device"):
         if getattr(arguments, flag) is not None:
             raise ValueError(f"--{flag.replace('_', '-')} belongs to the sweep of a network (digits), not to a formula")
     if arguments.temperatures is None:
@@ -84,7 +93,7 @@ def _sweep_landscape(arguments: argparse.Namespace) -> Any:
         temperatures=arguments.temperatures,
         seeds=_seeds(arguments),
         dt=dt,
-        n_particles=arguments.n_particles,
+        n_particles=DEFAULT_PARTICLES if arguments.n_particles is None else arguments.n_particles,
         start=start,
         keep="cloud" if arguments.keep_cloud else "summary",
         store=arguments.store,
@@ -100,13 +109,21 @@ def _sweep_landscape(arguments: argparse.Namespace) -> Any:
 def _sweep_network(arguments: argparse.Namespace) -> Any:
     from sgdphys.sweeps import sweep_digits
 
-    for flag in ("temperatures", "dt", "t1", "start", "parameter"):
+    for flag in ("temperatures", "dt", "n_steps", "start", "parameter", "keep_cloud"):
         if getattr(arguments, flag):
-            raise ValueError(f"--{flag} belongs to the sweep of a formula; digits takes --lr and --batch-size")
-    given = {"n_replicas": arguments.n_replicas, "n_steps": arguments.n_steps}
+            name = flag.replace("_", "-")
+            raise ValueError(f"--{name} belongs to the sweep of a formula; digits takes --lr, --batch-size and --t1")
+    names = {
+        "n_replicas": "n_replicas",
+        "n_particles": "n_particles",
+        "t1": "t1",
+        "save_at": "n_frames",
+        "device": "device",
+    }
+    given = {keyword: getattr(arguments, flag) for flag, keyword in names.items()}
     return sweep_digits(
-        lrs=arguments.lr or (0.05, 0.1, 0.2),
-        batch_sizes=arguments.batch_size or (8, 32, 128),
+        lrs=(0.05, 0.1, 0.2) if arguments.lr is None else arguments.lr,
+        batch_sizes=(8, 32, 128) if arguments.batch_size is None else arguments.batch_size,
         seeds=_seeds(arguments),
         store=arguments.store,
         resume=arguments.resume,

@@ -24,6 +24,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     found = store.verify(arguments.store)
     print(f"{found.line}; {found.n_chunks} chunks, {len(found.missing)} missing, {len(found.corrupt)} corrupt")
+    if found.own_code:
+        print(f"not repeatable from the store alone: it used the functions {', '.join(found.own_code)}")
     for kind, keys in (("missing", found.missing), ("corrupt", found.corrupt)):
         for key in keys[:_SHOWN]:
             print(f"  {kind} {key}")

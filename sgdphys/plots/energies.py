@@ -46,7 +46,8 @@ def draw_energies(energies: xr.Dataset, *, reference: xr.Dataset | None = None) 
     names = [name for name in _QUANTITIES if name in energies and energies[name].dims == ("time",)]
     if not names:
         raise ValueError(f"none of {', '.join(_QUANTITIES)} over time is in this Dataset")
-    figure, panels = new_figure(len(names), 1, width=4.0, height=3.2)
+    columns = len(names) if len(names) < 4 else 2
+    figure, panels = new_figure(columns, len(names) // columns, width=4.0, height=3.2)
     for name, axes in zip(names, panels, strict=True):
         _draw_quantity(axes, energies, reference, name)
     finish_legend(panels)

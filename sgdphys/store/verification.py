@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,25 @@ __all__ = ["Verification", "verify"]
 
 @dataclass(frozen=True)
 class Verification:
-    """What ``verify`` found: a line on the progress, the number of chunks, and the keys of bad ones."""
+    """What ``verify`` found.
+
+    Parameters
+    ----------
+    line
+        How much of the store is there.
+    n_chunks
+        Number of chunks that hold committed values.
+    missing, corrupt
+        Keys of those that are absent or cannot be decoded.
+    own_code
+        Names of the user's own functions in the configuration: the run cannot be repeated without them.
+    """
 
     line: str
     n_chunks: int
     missing: tuple[str, ...]
     corrupt: tuple[str, ...]
+    own_code: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -71,7 +85,20 @@ def verify(path: str | os.PathLike[str]) -> Verification:
             elif not _decodes(array, chunk):
                 corrupt.append(key)
     line = progress_line(target, commit, int(attributes["frames"]))
-    return Verification(line, n_chunks, tuple(missing), tuple(corrupt))
+    own_code = tuple(_own_code(json.loads(attributes.get("configuration", "{}"))))
+    return Verification(line, n_chunks, tuple(missing), tuple(corrupt), own_code)
+
+
+def _own_code(configuration: Any) -> Iterator[str]:
+    # what holds the user's code also holds a hash of its source; the names beside it say where that code was
+    if isinstance(configuration, list):
+        for part in configuration:
+            yield from _own_code(part)
+    if isinstance(configuration, dict):
+        if "source_hash" in configuration:
+            yield from (text for text in configuration.values() if isinstance(text, str) and "." in text)
+        for part in configuration.values():
+            yield from _own_code(part)
 
 
 def _fixed_names(path: Path, planned: list[str]) -> list[str]:

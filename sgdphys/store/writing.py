@@ -36,7 +36,10 @@ def resume_store(path: str | os.PathLike[str]) -> Writer:
     """Return a writer that goes on after the last committed frame of each point; refused as by ``open_store``."""
     target = resolve(path)
     existing_store(target)
-    return Writer(target)
+    writer = Writer(target)
+    for leftover in target.rglob("*.partial"):  # of a killed writer; the lock says that there is no other one
+        leftover.unlink()
+    return writer
 
 
 class Writer:

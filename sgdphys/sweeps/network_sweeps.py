@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from tqdm.auto import tqdm
 
 import sgdphys
 from sgdphys import schema
 from sgdphys.errors import DivergenceWarning
 from sgdphys.network import digits_network
-from sgdphys.sgd import SGD
+from sgdphys.simulation.progress import progress_bar
 from sgdphys.store import PlannedArray, create_store, open_store
 from sgdphys.sweeps.measurements import measure, remeasure
+from sgdphys.sweeps.network_plans import NetworkPlan
 from sgdphys.sweeps.network_points import (
     COMPARED,
     MEASURED,
     PREDICTED,
-    NetworkPoint,
     NetworkSettings,
     run_network_point,
 )
@@ -34,7 +30,7 @@ from sgdphys.sweeps.stores import open_writer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sgdphys.network import Network
     from sgdphys.store import Writer
@@ -43,62 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep_digits", "sweep_network"]
 
 _POINTS = (schema.LR, schema.BATCH_SIZE, schema.SEED)
-
-
-@dataclass(frozen=True)
-class _NetworkPlan:
-    """Arguments of a network sweep, checked."""
-
-    network: Network
-    lrs: tuple[float, ...]
-    batch_sizes: tuple[int, ...]
-    seeds: tuple[int, ...]
-    momentum: float
-    rank: int
-    settings: NetworkSettings
-
-    def __post_init__(self) -> None:
-        settings = self.settings
-        if settings.n_replicas < self.rank + 3:
-            raise ValueError(
-                f"n_replicas must be at least rank + 3 = {self.rank + 3} to compare in {self.rank} directions, "
-                f"got {settings.n_replicas}"
-            )
-        if not (np.isfinite(settings.times[-1]) and settings.times[-1] > 0):
-            raise ValueError(f"t1 must be positive and finite, got {settings.times[-1]}")
-        list(self.points())
-        coarse = max(self.lrs)
-        if np.any(np.diff(settings.steps(coarse)) < 1):
-            raise ValueError(
-                f"t1={settings.times[-1]:g} has fewer steps of lr={coarse:g} than frames, {len(settings.times)}; "
-                "use a longer t1 or fewer frames"
-            )
-
-    def points(self) -> Iterator[NetworkPoint]:
-        """Yield the points in order; SGD refuses impossible settings."""
-        axes = (enumerate(self.lrs), enumerate(self.batch_sizes), enumerate(self.seeds))
-        for (i, lr), (j, batch_size), (k, seed) in itertools.product(*axes):
-            sgd = SGD(lr, batch_size, momentum=self.momentum, n_samples=self.network.n_samples)
-            yield NetworkPoint((i, j, k), sgd, seed)
-
-    def configuration(self) -> str:
-        """Return, as JSON text, what repeats the sweep and tells it from another one."""
-        settings = self.settings
-        content = {
-            "verb": "sweep",
-            "network": {**self.network.configuration(), "initial_loss": float(f"{self.network.loss_value:.6g}")},
-            "lrs": self.lrs,
-            "batch_sizes": self.batch_sizes,
-            "seeds": self.seeds,
-            "momentum": self.momentum,
-            "rank": self.rank,
-            "times": settings.times.tolist(),
-            "n_replicas": settings.n_replicas,
-            "n_particles": settings.n_particles,
-            "n_flatness": settings.n_flatness,
-            "test_samples": None if settings.test_data is None else len(settings.test_data[1]),
-        }
-        return json.dumps(content, sort_keys=True)
+_FEWEST_FRAMES = 3  # the start, and two in the second half
 
 
 def sweep_network(
@@ -160,6 +101,11 @@ def sweep_network(
         predicted, test error, trace and largest eigenvalue of the Hessian at replicas, with standard errors; the real
         clouds in reduced coordinates, ``position`` (..., time, particle, coordinate), and their loss at late frames.
 
+    Raises
+    ------
+    ValueError
+        A setting breaks its rule, or has no stationary state.
+
     Warns
     -----
     DivergenceWarning
@@ -169,9 +115,11 @@ def sweep_network(
     ----------
     Chaudhari & Soatto 2018 (arXiv 1710.11029), section II; Liu, Ziyin, Ueda 2021 (arXiv 2012.03636), theorem 2, for S.
     """
+    if int(n_frames) != n_frames or n_frames < _FEWEST_FRAMES:
+        raise ValueError(f"n_frames must be a whole number of at least {_FEWEST_FRAMES}, got {n_frames}")
     times = np.linspace(0.0, t1, int(n_frames))
     settings = NetworkSettings(times, n_replicas, n_particles, n_flatness, test_data, threads)
-    plan = _NetworkPlan(
+    plan = NetworkPlan(
         network,
         tuple(map(float, distinct("lrs", lrs))),
         tuple(map(int, distinct("batch_sizes", batch_sizes))),
@@ -190,7 +138,11 @@ def sweep_network(
 
 
 def sweep_digits(
-    *, lrs: Sequence[float] = (0.05, 0.1, 0.2), batch_sizes: Sequence[int] = (8, 32, 128), **options: Any
+    *,
+    lrs: Sequence[float] = (0.05, 0.1, 0.2),
+    batch_sizes: Sequence[int] = (8, 32, 128),
+    device: str | None = None,
+    **options: Any,
 ) -> xr.Dataset:
     """Sweep the small classifier of the bundled handwritten digits: 64-12-10 tanh, weight decay 5e-3, 1200 images.
 
@@ -198,6 +150,8 @@ def sweep_digits(
     ----------
     lrs, batch_sizes
         Learning rates and batch sizes.
+    device
+        torch device of the real clouds; None means the CPU.
     options
         As in ``sweep_network``.
 
@@ -205,15 +159,24 @@ def sweep_digits(
     -------
     xr.Dataset
         As from ``sweep_network``; the test error is that of the other 597 images.
+
+    Raises
+    ------
+    ValueError
+        As from ``sweep_network``, or there is no such device.
     """
     from sgdphys import data
 
     split = data.digits()
     test_data = (split.test_inputs, split.test_labels)
-    return sweep_network(digits_network(), test_data, lrs=lrs, batch_sizes=batch_sizes, **options)
+    try:
+        network = digits_network(device=device)
+    except (RuntimeError, AssertionError) as error:  # as torch says that it has no such device
+        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return sweep_network(network, test_data, lrs=lrs, batch_sizes=batch_sizes, **options)
 
 
-def _swept(plan: _NetworkPlan, store: Path, progress: bool | None, *, overwrite: bool, resume: bool) -> xr.Dataset:
+def _swept(plan: NetworkPlan, store: Path, progress: bool | None, *, overwrite: bool, resume: bool) -> xr.Dataset:
     measured: list[Measurement] = []
 
     def create() -> Writer:
@@ -229,7 +192,7 @@ def _swept(plan: _NetworkPlan, store: Path, progress: bool | None, *, overwrite:
     return open_store(store)
 
 
-def _new_store(plan: _NetworkPlan, measurement: Measurement, path: Path, *, overwrite: bool) -> Writer:
+def _new_store(plan: NetworkPlan, measurement: Measurement, path: Path, *, overwrite: bool) -> Writer:
     with_errors = [f"{name}{suffix}" for name in (*COMPARED, *MEASURED) for suffix in ("", "_standard_error")]
     planned = [PlannedArray.named(name, points=_POINTS) for name in (*with_errors, *PREDICTED)]
     planned += [
@@ -244,7 +207,7 @@ def _new_store(plan: _NetworkPlan, measurement: Measurement, path: Path, *, over
     return create_store(path, fixed, planned, sizes=sizes, points=_POINTS, overwrite=overwrite)
 
 
-def _coordinates(plan: _NetworkPlan) -> xr.Dataset:
+def _coordinates(plan: NetworkPlan) -> xr.Dataset:
     temperatures = np.array([[lr / (2 * batch_size) for batch_size in plan.batch_sizes] for lr in plan.lrs])
     return xr.Dataset(
         coords={
@@ -258,25 +221,19 @@ def _coordinates(plan: _NetworkPlan) -> xr.Dataset:
     )
 
 
-def _minimum_test_error(plan: _NetworkPlan, measurement: Measurement) -> float:
+def _minimum_test_error(plan: NetworkPlan, measurement: Measurement) -> float:
     if plan.settings.test_data is None:
         return float("nan")
     inputs, labels = plan.settings.test_data
     return float((measurement.network.outputs(inputs).argmax(axis=-1) != np.asarray(labels)).mean())
 
 
-def _run(plan: _NetworkPlan, measurement: Measurement, writer: Writer, progress: bool | None) -> None:
+def _run(plan: NetworkPlan, measurement: Measurement, writer: Writer, progress: bool | None) -> None:
     replica_steps = {
         point.place: plan.settings.n_replicas * plan.settings.steps(point.sgd.lr) for point in plan.points()
     }
-    with tqdm(
-        total=int(sum(steps[-1] for steps in replica_steps.values())),
-        unit=" replica-steps",
-        unit_scale=True,
-        desc="sweep",
-        delay=1.0,
-        disable=None if progress is None else not progress,
-    ) as bar:
+    total = int(sum(steps[-1] for steps in replica_steps.values()))
+    with progress_bar("sweep", total, "replica-steps", shown=progress) as bar:
         for point in plan.points():
             bar.set_postfix_str(f"lr {point.sgd.lr:g}, batch size {point.sgd.batch_size}", refresh=False)
             done = writer.frames(point.place)

@@ -1,9 +1,12 @@
 """Lost and damaged chunks are found; zarr itself would read them as fill values."""
 
+import json
+
 import numpy as np
 import pytest
+import xarray as xr
 
-from sgdphys.store import verify
+from sgdphys.store import save_dataset, verify
 
 
 @pytest.fixture
@@ -42,6 +45,14 @@ def test_a_damaged_chunk(complete, damage):
 def test_a_lost_array(complete):
     (complete / "position/zarr.json").unlink()
     assert verify(complete).missing == ("position/zarr.json",)
+
+
+def test_a_run_of_own_functions_is_not_repeatable_from_the_store_alone(tmp_path):
+    landscape = {"landscape": "Custom", "potential": "thesis.bowl", "gradient": "thesis.slope", "source_hash": "ab"}
+    configuration = json.dumps({"landscape": {"landscape": "Sum", "parts": [landscape]}, "seed": 0})
+    attributes = {"sgdphys_format": 1, "configuration": configuration}
+    save_dataset(tmp_path / "s.zarr", xr.Dataset({"density": ("x", [1.0])}, attrs=attributes))
+    assert verify(tmp_path / "s.zarr").own_code == ("thesis.bowl", "thesis.slope")
 
 
 def test_uncommitted_chunks_may_be_absent(new_sweep, frames):

@@ -166,6 +166,7 @@ def test_the_same_sweep_again_computes_nothing(tmp_path, monkeypatch, classifier
         ({"lrs": [-0.1]}, "lr must be positive"),
         ({"batch_sizes": [91]}, "batch_size must not exceed n_samples, got 91 > 90"),
         ({"seeds": [0, 0]}, "each value once"),
+        ({"n_frames": 2}, "n_frames must be a whole number of at least 3"),
         ({"rank": 0}, "rank must lie between 1 and"),
         ({"n_replicas": 4}, r"n_replicas must be at least rank \+ 3 = 5"),
         ({"t1": math.nan}, "t1 must be positive and finite"),

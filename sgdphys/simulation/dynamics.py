@@ -105,6 +105,13 @@ def settle(
             f"{type(landscape).__name__} has no kernels for the engine; "
             "wrap it with landscapes.Custom(potential, gradient)"
         )
+    for name, value, kind, example in (
+        ("noise", noise, Noise, "noises.Isotropic(1.0)"),
+        ("sgd", sgd, SGD, "SGD(lr=0.1, batch_size=8)"),
+        ("integrator", integrator, Integrator, "integrators.EulerMaruyama()"),
+    ):
+        if value is not None and (isinstance(value, type) or not isinstance(value, kind)):
+            raise ValueError(f"{name} must be an object such as {example}, got {value!r:.60}")
     if sgd is None:
         temperature, dt = _thermal(temperature, dt)
         noise = Isotropic(1.0) if noise is None else noise

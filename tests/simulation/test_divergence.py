@@ -1,0 +1,128 @@
+"""Particles that leave for infinity: marked, counted, explained, and harmless to the others."""
+
+import numpy as np
+import pytest
+from asserts import assert_same_bits
+
+import sgdphys as sp
+from sgdphys.errors import DivergenceWarning
+from sgdphys.noises import Full
+from sgdphys.observers import FirstPassage
+
+QUARTIC = sp.landscapes.Expression("x**4/4")
+
+
+def fall(start, **options):
+    """A particle beyond sqrt(2/dt) = 4.47 overshoots further and further."""
+    defaults = {"temperature": 0.05, "dt": 0.1, "n_steps": 60, "save_at": 7}
+    return sp.simulate(QUARTIC, start=start, **{**defaults, **options})
+
+
+@pytest.fixture
+def mixed():
+    start = np.random.default_rng(0).uniform(-3.0, 3.0, 500)
+    start[::50] = 6.0
+    with pytest.warns(DivergenceWarning) as warned:
+        cloud = fall(start)
+    return start, cloud, warned
+
+
+def test_they_are_marked_and_nan_from_then_on(mixed):
+    _, cloud, _ = mixed
+    lost = np.zeros(500, bool)
+    lost[::50] = True
+    assert_same_bits(cloud["diverged"].values, lost)
+    positions = cloud["position"].values[:, :, 0]
+    assert np.isnan(positions[1:, lost]).all()
+    assert np.isfinite(positions[0]).all()
+    assert np.isfinite(positions[:, ~lost]).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"threads": 2, "block_size": 64}, {"save_at": 1}, {"storage": "float32"}])
+def test_the_others_keep_every_bit(mixed, options):
+    start, cloud, _ = mixed
+    with pytest.warns(DivergenceWarning):
+        again = fall(start, **options)
+    alone = fall(np.where(cloud["diverged"].values, 0.0, start), **options)
+    alive = ~cloud["diverged"].values
+    assert_same_bits(again["position"].values[:, alive], alone["position"].values[:, alive])
+    assert_same_bits(again["diverged"].values, cloud["diverged"].values)
+
+
+def test_the_warning_counts_and_names_the_cause(mixed):
+    _, _, warned = mixed
+    (warning,) = warned
+    message = str(warning.message)
+    assert message.startswith("10 of 500 particles left for infinity (the first by time ")
+    assert "dt * curvature = " in message
+    assert "make dt or the temperature smaller" in message
+    assert "\n" not in message
+
+
+def test_the_warning_points_at_the_line_that_calls(mixed):
+    _, _, warned = mixed
+    assert warned[0].filename == __file__
+
+
+def test_where_the_curvature_explains_it_the_warning_gives_the_largest_step():
+    with pytest.warns(DivergenceWarning, match=r"dt \* curvature = 3 .* exceeds 2: use dt below 0.0667"):
+        sp.simulate(sp.landscapes.Quadratic(30.0), temperature=0.1, dt=0.1, n_steps=2000, n_particles=10, start=1.0)
+
+
+def test_for_sgd_the_step_is_called_lr():
+    with pytest.warns(DivergenceWarning, match=r"lr \* curvature = 3 .* exceeds 2: use lr below"):
+        sp.simulate(
+            sp.landscapes.Quadratic(30.0), sp.noises.Isotropic(1.0), sgd=sp.SGD(lr=0.1, batch_size=1), n_steps=2000,
+            n_particles=10, start=1.0,
+        )  # fmt: skip
+
+
+def test_without_a_hessian_the_usual_cause_is_named():
+    class Blunt:
+        dim = 1
+        gradient_terms = sp.landscapes.Quadratic(30.0).gradient_terms
+
+    with pytest.warns(DivergenceWarning, match="the usual cause is a time step dt = 0.1 above 2/curvature"):
+        sp.simulate(Blunt(), temperature=0.1, dt=0.1, n_steps=2000, n_particles=10, start=1.0)
+
+
+def test_in_a_matrix_landscape_the_others_keep_every_bit():
+    """Rows are mixed by the matrix and by the noise, lanes are not."""
+    saddle = sp.landscapes.Quadratic([[1.0, 0.2], [0.2, -30.0]])
+    noise, start = Full([[1.0, 0.9], [0.9, 1.0]]), np.zeros((200, 2))
+    start[::2, 1] = 1e67
+    options = {"temperature": 0.1, "dt": 0.1, "n_steps": 8, "save_at": 3}
+    with pytest.warns(DivergenceWarning, match="100 of 200"):
+        cloud = sp.simulate(saddle, noise, start=start, **options)
+    alone = sp.simulate(saddle, noise, start=0.0, n_particles=200, **options)
+    assert_same_bits(cloud["position"].values[:, 1::2], alone["position"].values[:, 1::2])
+
+
+def test_potential_and_velocity_of_the_lost_are_nan():
+    sgd = sp.SGD(lr=0.1, batch_size=1, momentum=0.5)
+    with pytest.warns(DivergenceWarning, match="1 of 3"):
+        cloud = sp.simulate(
+            QUARTIC, sp.noises.Isotropic(0.01), sgd=sgd, n_steps=60, start=[0.0, 20.0, 1.0], save_at=3,
+            record_potential=True,
+        )  # fmt: skip
+    for name in ("position", "velocity", "potential"):
+        values = cloud[name].values.reshape(3, 3, -1)
+        assert np.isnan(values[1:, 1]).all()
+        assert np.isfinite(values[:, [0, 2]]).all()
+
+
+def test_a_continued_cloud_keeps_its_marks_and_warns_only_of_new_losses(mixed):
+    _, cloud, _ = mixed
+    again = sp.simulate(QUARTIC, temperature=0.05, dt=0.1, n_steps=10, start=cloud, save_at=2)
+    assert_same_bits(again["diverged"].values, cloud["diverged"].values)
+    assert np.isnan(again["position"].values[:, ::50]).all()
+
+
+def test_nan_lies_in_no_region(mixed):
+    start, _, _ = mixed
+    with pytest.warns(DivergenceWarning):
+        cloud = fall(start, observers=[FirstPassage("x < 1e300")])
+    assert np.all(cloud["first_passage_time"] == 0)
+    with pytest.warns(DivergenceWarning):
+        cloud = fall(np.full(100, 6.0), observers=[FirstPassage("x > 1e75 and x < -1e75")])
+    assert np.isnan(cloud["first_passage_time"]).all()

@@ -12,9 +12,9 @@ import xarray as xr
 from sgdphys import schema
 from sgdphys.network.functional import plain_attention
 from sgdphys.network.lanczos import leading_eigenpairs
-from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.tensors import like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
+from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

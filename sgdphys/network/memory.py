@@ -1,4 +1,4 @@
-"""How much memory an evaluation takes, and refusals before it is too much."""
+"""How much memory an evaluation takes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sgdphys.errors import MemoryLimitError
-from sgdphys.simulation.memory import available_memory, readable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-__all__ = ["WORKING_BYTES", "refuse_above_memory", "saved_bytes"]
+__all__ = ["WORKING_BYTES", "saved_bytes"]
 
 WORKING_BYTES = 256 * 2**20  # activations and per-sample gradients held at once
 
@@ -30,25 +27,3 @@ def saved_bytes(evaluate: Callable[[], Tensor]) -> int:
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         evaluate()
     return sum(sizes)
-
-
-def refuse_above_memory(n_bytes: int, what: str, way_out: str) -> None:
-    """Refuse a result that does not fit into the memory that is free.
-
-    Parameters
-    ----------
-    n_bytes
-        Its size.
-    what
-        What it is, the beginning of the message.
-    way_out
-        What to do instead, the end of the message.
-
-    Raises
-    ------
-    MemoryLimitError
-        It does not fit.
-    """
-    limit = available_memory()
-    if n_bytes > limit:
-        raise MemoryLimitError(f"{what} takes {readable(n_bytes)}, {readable(limit)} are free; {way_out}")

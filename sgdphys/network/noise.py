@@ -11,10 +11,10 @@ import torch
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.per_sample import SampleJacobian, gradient_rows, sample_gradients
 from sgdphys.network.tensors import like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
+from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,6 @@ from sgdphys.network.checks import check_data, check_loss
 from sgdphys.network.curvature import Curvature
 from sgdphys.network.functional import FlatModel
 from sgdphys.network.losses import per_sample_loss
-from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.minimum import minimise
 from sgdphys.network.noise import GradientNoise
 from sgdphys.network.objective import Objective
@@ -22,6 +21,7 @@ from sgdphys.network.per_sample import gradient_rows, sample_gradients
 from sgdphys.network.tensors import like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
 from sgdphys.network.twin import Twin, twin_of
+from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,9 +15,9 @@ import sgdphys
 from sgdphys import schema
 from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import check_counters, key_of
-from sgdphys.network.memory import refuse_above_memory
 from sgdphys.network.replicas import Replicas, State
 from sgdphys.network.tensors import to_tensor
+from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.starts import continued_state
 from sgdphys.simulation.times import last_step, saved_steps
 

@@ -80,12 +80,11 @@ class NetworkPoint:
     sgd: SGD
     seed: int
 
-    def gaussian(self, covariance: Array, count: int, purpose: int) -> Array:
-        """Return ``count`` draws of a centred Gaussian, (count, d), the same for the same seed and point."""
+    def gaussian(self, factor: Array, count: int, purpose: int) -> Array:
+        """Return draws of the centred Gaussian of covariance F F', (count, d), a function of seed and point."""
         key = np.array([key_of(self.seed, *self.place), purpose], dtype=np.uint64)
-        normals = np.random.Generator(np.random.Philox(key=key)).standard_normal((count, len(covariance)))
-        values, vectors = np.linalg.eigh(covariance)
-        return np.asarray((normals * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+        normals = np.random.Generator(np.random.Philox(key=key)).standard_normal((count, factor.shape[1]))
+        return np.asarray(normals @ factor.T)
 
 
 def run_network_point(
@@ -138,8 +137,8 @@ def _train(
     network, steps = measurement.network, settings.steps(point.sgd.lr)
     state = writer.state(point.place)
     if state is None:
-        draws = point.gaussian(prediction.covariance, settings.n_replicas, _START)
-        state = {"position": network.parameters + draws}
+        draws = point.gaussian(prediction.factor, settings.n_replicas, _START)
+        state = {"position": network.parameters + draws @ measurement.eigenvectors.T}
         if point.sgd.momentum > 0:
             state["velocity"] = np.zeros_like(draws)
     for frame in range(writer.frames(point.place), len(steps)):
@@ -188,7 +187,7 @@ def _simulate_twin(
         sgd=point.sgd,
         n_steps=int(steps[-1]),
         n_particles=settings.n_particles,
-        start=point.gaussian(prediction.reduced, settings.n_particles, _TWIN_START),
+        start=point.gaussian(prediction.reduced_factor, settings.n_particles, _TWIN_START),
         save_at=steps * point.sgd.lr,
         seed=point.seed,
         point=point.place,

@@ -85,9 +85,15 @@ def copy_rows(source, target):
 
 def save_rows(block, lanes, frame, offset):
     """Write the lanes in use to ``frame`` (particle, row) from particle ``offset`` on."""
-    for lane in range(lanes):
-        for row in range(frame.shape[1]):
-            frame[offset + lane, row] = block[row, lane]
+    rows = frame.shape[1]
+    flat = frame.reshape(frame.size)[offset * rows : (offset + lanes) * rows]
+    if rows == 1:
+        for lane in range(lanes):
+            flat[lane] = block[0, lane]
+    else:
+        for lane in range(lanes):
+            for row in range(rows):
+                flat[lane * rows + row] = block[row, lane]
 
 
 def observe(place, before, after, lanes, particle, step, row, key, parameters, memory):

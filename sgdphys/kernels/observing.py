@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sgdphys.kernels.divergence import lane_is_lost
+from sgdphys.kernels.divergence import BOUND, lane_is_lost
 from sgdphys.kernels.philox import draw
 from sgdphys.kernels.vector_math import exp
 
@@ -25,6 +25,7 @@ GROUP = 64
 BRIDGE_STREAM = np.uint64(5)
 NO_GROUP = np.uint64(0)
 UNIT = 2.3283064365386963e-10  # 2^-32
+SMALLEST_EXPONENT = -22.9  # chances below 2^-33 never happen, because the smallest draw is that
 
 
 def moments(before, after, lanes, particle, step, row, key, parameters, memory):
@@ -45,6 +46,46 @@ def moments(before, after, lanes, particle, step, row, key, parameters, memory):
 
 def group_moments(x, first, last, dim, out):
     """Write count, mean, co-moments, third and fourth central sums of lanes ``first`` to ``last`` to ``out``."""
+    lost = 0
+    for row in range(dim):
+        for lane in range(first, last):
+            lost += 0 if abs(x[row, lane]) < BOUND else 1
+    if lost == 0:
+        whole_group_moments(x, first, last, dim, out)
+    else:
+        partial_group_moments(x, first, last, dim, out)
+
+
+def whole_group_moments(x, first, last, dim, out):
+    """Do so where every lane counts; the lane loops vectorise."""
+    count = np.float64(last - first)
+    third = 1 + dim + dim * dim
+    out[0] = count
+    for i in range(dim):
+        total = 0.0
+        for lane in range(first, last):
+            total += x[i, lane]
+        out[1 + i] = total / count
+    for i in range(dim):
+        mean = out[1 + i]
+        cubes = 0.0
+        fourths = 0.0
+        for lane in range(first, last):
+            u = x[i, lane] - mean
+            cubes += u * u * u
+            fourths += u * u * u * u
+        out[third + i] = cubes
+        out[third + dim + i] = fourths
+        for j in range(i + 1):
+            products = 0.0
+            for lane in range(first, last):
+                products += (x[i, lane] - mean) * (x[j, lane] - out[1 + j])
+            out[1 + dim + i * dim + j] = products
+            out[1 + dim + j * dim + i] = products
+
+
+def partial_group_moments(x, first, last, dim, out):
+    """Do so without the lost lanes."""
     for k in range(len(out)):
         out[k] = 0.0
     for lane in range(first, last):
@@ -103,27 +144,32 @@ def first_passage(before, after, lanes, particle, step, row, key, parameters, me
     """Note the time at which each lane first lies in the region; rows of ``memory``: that time, inside or not.
 
     Parameters: dt, address of the region's indicator, then for the bridge 1 or 0, rate 2 T D of the coordinate across
-    the boundary, its number, the boundary and the sign of its inner side, then the region's own parameters. With the
-    bridge, a step whose ends lie at the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (rate
-    dt)).
+    the boundary, its number and the boundary, then the region's own parameters. With the bridge, a step whose ends
+    lie at the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (rate dt)); a lane that has
+    been inside has its time already.
     """
     dt = parameters[0]
     indicator = field_at(np.float64(parameters[1]).view(np.uint64))
-    own = parameters[7:]
+    own = parameters[6:]
     inside = memory[1:2]
     if np.isnan(inside[0, 0]):
         note_inside(indicator, before, own, (step - 1) * dt, inside, memory)
     note_inside(indicator, after, own, step * dt, inside, memory)
     if parameters[2] != 0.0:
-        scale = -2.0 / (parameters[3] * dt)
-        coordinate = np.int64(parameters[4])
-        for lane in range(after.shape[1]):
-            l0 = parameters[6] * (before[coordinate, lane] - parameters[5])
-            l1 = parameters[6] * (after[coordinate, lane] - parameters[5])
-            chance = exp(scale * l0 * l1)
+        note_crossed(before, after, particle, step, key, parameters, memory)
+
+
+def note_crossed(before, after, particle, step, key, parameters, memory):
+    """Draw for each lane without a time whether the bridge of this step crossed the boundary; few are near enough."""
+    scale = -2.0 / (parameters[3] * parameters[0])
+    row = np.int64(parameters[4])
+    level = parameters[5]
+    for lane in range(after.shape[1]):
+        exponent = scale * (before[row, lane] - level) * (after[row, lane] - level)
+        if exponent > SMALLEST_EXPONENT and np.isnan(memory[0, lane]):
             word, _w1, _w2, _w3 = draw(key, particle + np.uint64(lane), np.uint64(step), BRIDGE_STREAM, NO_GROUP)
-            crossed = (np.float64(word) + 0.5) * UNIT < chance
-            memory[0, lane] = step * dt if crossed & np.isnan(memory[0, lane]) else memory[0, lane]
+            if (np.float64(word) + 0.5) * UNIT < exp(exponent):
+                memory[0, lane] = step * parameters[0]
 
 
 def note_inside(indicator, x, own, time, inside, memory):

@@ -61,7 +61,7 @@ class FirstPassage:
         """
         region = parse_region(self.region, run.dim)
         term = region.term()
-        bridge = self._bridge(region.half_space, run) if self.bridge else (0.0,) * 5
+        bridge = self._bridge(region.half_space, run) if self.bridge else (0.0,) * 4
         return Observation(
             kernel=_KERNEL,
             parameters=np.array([run.dt, _as_number(term.kernel.address), *bridge, *term.parameters]),
@@ -84,7 +84,7 @@ class FirstPassage:
         rate = 2 * run.temperature * diffusion[boundary.coordinate, boundary.coordinate]
         if rate == 0:
             raise ValueError("bridge=True needs noise across the boundary, its diffusion is 0 there")
-        return 1.0, float(rate), float(boundary.coordinate), boundary.level, boundary.sign
+        return 1.0, float(rate), float(boundary.coordinate), boundary.level
 
 
 def _as_number(address: int) -> float:

@@ -9,9 +9,16 @@ from sgdphys.errors import MemoryLimitError
 
 __all__ = ["available_memory", "readable", "refuse_above_memory"]
 
+UNKNOWN = 2**62
+CONTAINER = Path("/sys/fs/cgroup")  # version 2 of Linux control groups
+
 
 def available_memory() -> int:
-    """Return the bytes that can be allocated without swapping, as far as the system tells."""
+    """Return the bytes that can be allocated without swapping, as far as the system and its container tell."""
+    return min(_of_the_system(), _of_the_container())
+
+
+def _of_the_system() -> int:
     information = Path("/proc/meminfo")
     if information.exists():
         for line in information.read_text().splitlines():
@@ -19,7 +26,15 @@ def available_memory() -> int:
                 return int(line.split()[1]) * 1024
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return 2**62
+    return UNKNOWN
+
+
+def _of_the_container() -> int:
+    try:
+        limit, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+    except (OSError, ValueError):  # no container, or no limit ("max")
+        return UNKNOWN
+    return max(limit - used, 0)
 
 
 def readable(size: float) -> str:

@@ -17,7 +17,13 @@ from sgdphys.observers.observation import Observer
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.engine import Timetable
 from sgdphys.simulation.memory import refuse_above_memory
-from sgdphys.simulation.starts import DEFAULT_PARTICLES, continued_state, describe_start, starting_positions
+from sgdphys.simulation.starts import (
+    DEFAULT_PARTICLES,
+    continued_state,
+    describe_numbers,
+    describe_start,
+    starting_positions,
+)
 from sgdphys.simulation.times import Clock, last_step, saved_steps
 
 __all__ = ["Plan", "Request", "as_tuple", "plan"]
@@ -60,6 +66,8 @@ class Request:
             raise ValueError("resume= and overwrite= say what to do with a store that is there: give store=")
         if self.resume and self.overwrite:
             raise ValueError("give one of resume= (go on with the store) and overwrite= (replace it)")
+        if self.record_potential and not hasattr(self.dynamics.landscape, "potential"):
+            raise ValueError(f"{type(self.dynamics.landscape).__name__} has no potential: leave record_potential out")
         for observer in self.observers:
             if not callable(getattr(observer, "observe", None)) or isinstance(observer, type):
                 raise ValueError(f"observers must be objects such as observers.Moments(), got {observer!r:.60}")
@@ -82,7 +90,7 @@ class Request:
 def _continued_clock(time: float, step: int, dt: float) -> Clock:
     """Return a clock that goes on from ``time``; without offset where it is dt times the step."""
     offset = time - dt * step
-    return Clock(dt) if abs(offset) <= 1e-9 * max(abs(time), dt) else Clock(dt, offset)
+    return Clock(dt) if abs(offset) <= 1e-6 * dt + 1e-15 * abs(time) else Clock(dt, offset)
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ def _described(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _described(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"observer": type(value).__qualname__, **fields}
-    return np.asarray(value).tolist() if isinstance(value, (list, tuple, np.ndarray, np.generic)) else value
+    return describe_numbers(value) if isinstance(value, (list, tuple, np.ndarray, np.generic)) else value
 
 
 def _plain(value: Any) -> Any:

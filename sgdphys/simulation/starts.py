@@ -17,7 +17,7 @@ from sgdphys.protocols import Landscape
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["continued_state", "describe_start", "is_told", "source_hash", "starting_positions"]
+__all__ = ["continued_state", "describe_numbers", "describe_start", "is_told", "source_hash", "starting_positions"]
 
 Array = NDArray[np.float64]
 DEFAULT_PARTICLES = 10_000
@@ -141,7 +141,12 @@ def describe_start(start: Any) -> Any:
     if callable(start):
         name = f"{getattr(start, '__module__', '')}.{getattr(start, '__qualname__', type(start).__qualname__)}"
         return {"callable": name, "source": source_hash(start)}
-    values = np.asarray(start, dtype=np.float64)
+    return describe_numbers(start)
+
+
+def describe_numbers(numbers: Any) -> Any:
+    """Return numbers as lists, or the shape and a hash of many."""
+    values = np.asarray(numbers)
     return values.tolist() if values.size <= MOST_INLINE else {"shape": list(values.shape), "array": _digest(values)}
 
 
@@ -158,5 +163,5 @@ def source_hash(function: Callable[..., Any]) -> str | None:
         return None
 
 
-def _digest(values: Array) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).hexdigest()
+def _digest(values: NDArray[Any]) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(values, dtype=np.float64).data, digest_size=16).hexdigest()

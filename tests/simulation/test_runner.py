@@ -109,3 +109,19 @@ def test_a_custom_integrator_is_run():
     one = sp.simulate(WELL, temperature=0.2, dt=0.01, n_steps=10, n_particles=5, integrator=Halved())
     other = sp.simulate(WELL, temperature=0.1, dt=0.01, n_steps=10, n_particles=5)
     np.testing.assert_array_equal(one["position"], other["position"])
+
+
+def test_a_landscape_without_potential_cannot_record_it():
+    class Blunt:
+        dim = 1
+        gradient_terms = WELL.gradient_terms
+
+    assert sp.simulate(Blunt(), temperature=0.1, dt=0.01, n_steps=2, n_particles=2).sizes["time"] == 3
+    with pytest.raises(ValueError, match="Blunt has no potential: leave record_potential out"):
+        sp.simulate(Blunt(), temperature=0.1, dt=0.01, n_steps=2, n_particles=2, record_potential=True)
+
+
+def test_many_times_leave_the_configuration_short():
+    times = np.linspace(0, 1, 1000)
+    cloud = sp.simulate(WELL, temperature=0.1, dt=0.001, t1=1.0, n_particles=2, save_at=times)
+    assert len(cloud.attrs["configuration"]) < 1000

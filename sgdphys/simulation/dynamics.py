@@ -100,6 +100,24 @@ def settle(
     ValueError
         They contradict each other or break a rule.
     """
+    _check_kinds(landscape, noise, sgd, integrator)
+    if sgd is None:
+        temperature, dt = _thermal(temperature, dt)
+        noise = Isotropic(1.0) if noise is None else noise
+        integrator = EulerMaruyama() if integrator is None else integrator
+    else:
+        noise = _noise_of_sgd(landscape, noise, sgd, temperature, dt)
+        temperature, dt = sgd.effective_temperature, sgd.lr
+        integrator = StochasticGradient(momentum=sgd.momentum > 0) if integrator is None else integrator
+    noise.kick_term(landscape.dim)  # refuses a noise of another number of coordinates before anything is compiled
+    settings = integrator.settings(dt, temperature, sgd)
+    return Dynamics(landscape, noise, integrator, sgd, dt, temperature, settings)
+
+
+def _check_kinds(landscape: Any, noise: Any, sgd: Any, integrator: Any) -> None:
+    if isinstance(landscape, (str, type)):
+        example = 'landscapes.Expression("x**4/4 - x**2/2")'
+        raise ValueError(f"landscape must be an object such as {example}, got {landscape!r:.60}")
     if not hasattr(landscape, "gradient_terms"):
         raise ValueError(
             f"{type(landscape).__name__} has no kernels for the engine; "
@@ -112,17 +130,6 @@ def settle(
     ):
         if value is not None and (isinstance(value, type) or not isinstance(value, kind)):
             raise ValueError(f"{name} must be an object such as {example}, got {value!r:.60}")
-    if sgd is None:
-        temperature, dt = _thermal(temperature, dt)
-        noise = Isotropic(1.0) if noise is None else noise
-        integrator = EulerMaruyama() if integrator is None else integrator
-    else:
-        noise = _noise_of_sgd(landscape, noise, sgd, temperature, dt)
-        temperature, dt = sgd.effective_temperature, sgd.lr
-        integrator = StochasticGradient(momentum=sgd.momentum > 0) if integrator is None else integrator
-    noise.kick_term(landscape.dim)  # refuses a noise of another number of coordinates before anything is compiled
-    settings = integrator.settings(dt, temperature, sgd)
-    return Dynamics(landscape, noise, integrator, sgd, dt, temperature, settings)
 
 
 def _thermal(temperature: float | None, dt: float | None) -> tuple[float, float]:

@@ -137,6 +137,8 @@ REFUSALS = {
     "no kernels": (
         lambda: sp.simulate(object(), temperature=0.1, dt=0.1, n_steps=1), "object has no kernels .*; wrap it",
     ),
+    "a formula": (lambda: sp.simulate("x**4", temperature=0.1, dt=0.1, n_steps=1), "landscape must be .*Expression"),
+    "a landscape's class": (lambda: sp.simulate(type(WELL), temperature=0.1, dt=0.1, n_steps=1), "landscape must be"),
     "no integrator": (lambda: well(integrator="euler"), "integrator must be an object such as"),
     "an integrator's class": (lambda: well(integrator=type(EULER)), "integrator must be an object such as"),
 }  # fmt: skip

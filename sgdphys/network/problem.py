@@ -18,7 +18,7 @@ from sgdphys.network.minimum import minimise
 from sgdphys.network.noise import GradientNoise
 from sgdphys.network.objective import Objective
 from sgdphys.network.per_sample import gradient_rows, sample_gradients
-from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.tensors import like, to_numpy, to_tensor, usable_device
 from sgdphys.network.threads import few_threads
 from sgdphys.network.twin import Twin, twin_of
 from sgdphys.simulation.memory import refuse_above_memory
@@ -80,7 +80,7 @@ class Network:
     ) -> None:
         if not (math.isfinite(weight_decay) and weight_decay >= 0):
             raise ValueError(f"weight_decay must be finite and not negative, got {weight_decay}")
-        kind: dict[str, Any] = {"device": torch.device(device or "cpu"), "dtype": dtype or torch.float64}
+        kind: dict[str, Any] = {"device": usable_device(device), "dtype": dtype or torch.float64}
         inputs, targets = (to_tensor(array, **kind) for array in check_data(data))
         self._objective = Objective(
             FlatModel(model, **kind), per_sample_loss(loss, **kind), inputs, targets, float(weight_decay)

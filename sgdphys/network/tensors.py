@@ -10,7 +10,34 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["like", "to_numpy", "to_tensor"]
+__all__ = ["like", "to_numpy", "to_tensor", "usable_device"]
+
+
+def usable_device(device: torch.device | str | None) -> torch.device:
+    """Return the device, after trying it; None is the CPU.
+
+    Parameters
+    ----------
+    device
+        A torch device or its name.
+
+    Returns
+    -------
+    torch.device
+        The device.
+
+    Raises
+    ------
+    ValueError
+        torch has no such device here.
+    """
+    try:
+        chosen = torch.device("cpu" if device is None else device)
+        torch.zeros(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:  # torch says it in one of these ways
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {str(device)!r} cannot be used: {reason}; leave it out for the CPU") from error
+    return chosen
 
 
 def to_tensor(array: Any, *, device: torch.device, dtype: torch.dtype) -> Tensor:

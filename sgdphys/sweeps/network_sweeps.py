@@ -169,10 +169,7 @@ def sweep_digits(
 
     split = data.digits()
     test_data = (split.test_inputs, split.test_labels)
-    try:
-        network = digits_network(device=device)
-    except (RuntimeError, AssertionError) as error:  # as torch says that it has no such device
-        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    network = digits_network(device=device)
     return sweep_network(network, test_data, lrs=lrs, batch_sizes=batch_sizes, **options)
 
 

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
-from sgdphys.network.tensors import like, to_tensor
+from sgdphys.network.tensors import like, to_tensor, usable_device
 
 KIND = {"device": torch.device("cpu"), "dtype": torch.float64}
 
@@ -26,3 +27,13 @@ def test_results_are_of_the_kind_that_was_given():
     result = torch.ones(2)
     assert isinstance(like(np.ones(1), result), np.ndarray) and isinstance(like(None, result), np.ndarray)
     assert isinstance(like(torch.ones(1), result), torch.Tensor)
+
+
+@pytest.mark.parametrize("name", ["no-such-device", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(name):
+    with pytest.raises(ValueError, match=f"device '{name}' cannot be used: .*; leave it out for the CPU"):
+        usable_device(name)
+
+
+def test_the_default_device_is_the_cpu():
+    assert usable_device(None) == torch.device("cpu")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 __all__ = ["whole_number"]
@@ -31,11 +31,13 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
     ValueError
         It is no whole number, or too small.
     """
-    if not (_is_real(value) and math.isfinite(value) and int(value) == value and value >= least):
+    if not (_is_whole(value) and value >= least):
         rule = "a positive integer" if least == 1 else "an integer, not negative"
         raise ValueError(f"{name} must be {rule}, got {value}")
     return int(value)
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, Integral) or (isinstance(value, Real) and math.isfinite(value) and int(value) == value)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sgdphys.checks import whole_number
 from sgdphys.kernels import BlockTerm, FieldKernel
 from sgdphys.kernels.compile import load_module
 from sgdphys.landscapes.base import BlockLandscape, as_points, finite_array
@@ -20,6 +21,7 @@ __all__ = ["Custom"]
 
 Array = NDArray[np.float64]
 Function = Callable[..., Any]
+MOST_COORDINATES = 100_000
 _STEP = 6e-6  # cube root of the rounding unit, the best step of a central difference
 
 
@@ -151,8 +153,10 @@ def _signature(potential: Function, gradient: Function, dim: int | None) -> tupl
     counts = [len(inspect.signature(_plain(function)).parameters) for function in (potential, gradient)]
     if counts[0] != counts[1] or not counts[0]:
         raise ValueError(f"potential and gradient must take the same arguments, got {counts[0]} and {counts[1]}")
-    coordinates = counts[0] if dim is None else dim
-    if coordinates < 1 or (counts[0] != 1 and counts[0] != coordinates):
+    coordinates = counts[0] if dim is None else whole_number("dim", dim)
+    if coordinates > MOST_COORDINATES:
+        raise ValueError(f"dim must be at most {MOST_COORDINATES}, got a number of {len(str(coordinates))} digits")
+    if counts[0] != 1 and counts[0] != coordinates:
         raise ValueError(f"dim={dim} does not fit functions of {counts[0]} arguments")
     return coordinates, counts[0] == coordinates
 
@@ -177,7 +181,11 @@ def _binder(field: str, dim: int, separate: bool) -> str:
     if field == "potential" or (separate and dim == 1):
         add = [f"out[0, lane] += factor * function({arguments})"]
     else:
-        add = [f"value = function({arguments})", *(f"out[{i}, lane] += factor * value[{i}]" for i in range(dim))]
+        add = [f"value = function({arguments})"]
+        if separate:  # a tuple, whose entries may differ in type
+            add += [f"out[{i}, lane] += factor * value[{i}]" for i in range(dim)]
+        else:
+            add += [f"for i in range({dim}):", "    out[i, lane] += factor * value[i]"]
     body = "\n".join("            " + line for line in fill + add)
     prepare = "" if separate else f"        point = np.empty({dim})\n"
     return (

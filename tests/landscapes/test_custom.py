@@ -69,9 +69,12 @@ def test_functions_that_make_no_landscape_are_refused_in_one_line(potential, gra
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("dim", [0, -1, 3])
-def test_a_dimension_that_does_not_fit_is_refused(dim):
-    with pytest.raises(ValueError, match="does not fit"):
+@pytest.mark.parametrize(
+    ("dim", "rule"),
+    [(0, "must be a positive integer"), (-1, "must be a positive integer"), (3, "does not fit"), (10**400, "must be at most")],
+)
+def test_a_dimension_that_does_not_fit_is_refused(dim, rule):
+    with pytest.raises(ValueError, match=rule):
         Custom(lambda x, y: x * y, lambda x, y: (y, x), dim=dim)
 
 

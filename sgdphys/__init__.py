@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sgdphys import analysis, fokker_planck, integrators, landscapes, network, noises, observers, plots, theory
+    from sgdphys import (
+        analysis,
+        fokker_planck,
+        integrators,
+        landscapes,
+        network,
+        noises,
+        observers,
+        plots,
+        sweeps,
+        theory,
+    )
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.network.problem import Network
     from sgdphys.network.training import train
@@ -29,6 +40,7 @@ _MODULES = {
     "noises",
     "observers",
     "plots",
+    "sweeps",
     "theory",
 }
 _NAMES = {
@@ -43,7 +55,7 @@ _NAMES = {
 
 __all__ = [
     "SGD", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network",
-    "noises", "observers", "open", "plots", "simulate", "sweep", "theory", "train",
+    "noises", "observers", "open", "plots", "simulate", "sweep", "sweeps", "theory", "train",
 ]  # fmt: skip
 
 

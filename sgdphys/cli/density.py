@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sgdphys.cli.options import add_landscape, add_store, start_of
+from sgdphys.cli.options import add_landscape, add_store
 from sgdphys.cli.values import coordinates, number, numbers, window
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--temperature", type=number, required=True, help="T = lr / (2 batch_size)")
     parser.add_argument("--grid", metavar="LOW:HIGH:CELLS[,..]", type=window, help="default: holds the Gibbs state")
     parser.add_argument("--times", metavar="T,..|A:B:N", type=numbers, help="without them the stationary density")
-    parser.add_argument("--start", metavar="X[,Y...]", type=coordinates, help="point at time 0 (default: a minimum)")
+    parser.add_argument("--start", metavar="X[,Y...]", type=coordinates, help="at time 0 (default: as in simulate)")
     add_store(parser, None)
     parser.set_defaults(run=_run)
 
@@ -44,6 +44,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _density(landscape: BlockLandscape, arguments: argparse.Namespace) -> xr.Dataset:
+    import numpy as np
+
+    from sgdphys.cli.starts import choose_start
     from sgdphys.fokker_planck import evolve, stationary
 
     settings = {"temperature": arguments.temperature, "grid": _grid(landscape, arguments)}
@@ -51,16 +54,17 @@ def _density(landscape: BlockLandscape, arguments: argparse.Namespace) -> xr.Dat
         if arguments.start is not None:
             raise ValueError("--start needs --times; without times the stationary density is computed")
         return stationary(landscape, **settings)
-    start = start_of(arguments)
-    if start is None:
-        start = landscape.minima[0] if len(landscape.minima) else [0.0] * landscape.dim
-    return evolve(landscape, start=start, times=arguments.times, **settings)
+    start = choose_start(landscape, arguments.start)
+    density = evolve(landscape, start=np.broadcast_to(start.value, landscape.dim), times=arguments.times, **settings)
+    print(start.line)
+    return density
 
 
 def _grid(landscape: BlockLandscape, arguments: argparse.Namespace) -> Any:
     import math
 
     from sgdphys import Grid
+    from sgdphys.cli.starts import choose_start
     from sgdphys.sweeps import gibbs_grid
 
     if arguments.grid is not None:
@@ -68,7 +72,8 @@ def _grid(landscape: BlockLandscape, arguments: argparse.Namespace) -> Any:
     if not (math.isfinite(arguments.temperature) and arguments.temperature > 0):
         raise ValueError(f"temperature must be positive and finite on a grid, got {arguments.temperature}")
     cells = {1: 400, 2: 120}.get(landscape.dim)
-    grid = gibbs_grid(landscape, arguments.temperature, start=start_of(arguments), cells=cells)
+    start = choose_start(landscape, arguments.start).value
+    grid = gibbs_grid(landscape, arguments.temperature, start=start, cells=cells)
     if grid is None:
         raise ValueError("no grid was found on which this landscape rises on all sides; give --grid low:high:cells")
     return grid

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
     from sgdphys.landscapes import BlockLandscape
 
 __all__ = ["landscape_of"]
+
+_WORD = re.compile(r"[A-Za-z_]{3,}([- _][A-Za-z]{3,})*")  # what was meant as a name, not as a formula
 
 
 def landscape_of(arguments: argparse.Namespace) -> BlockLandscape:
@@ -28,14 +33,37 @@ def landscape_of(arguments: argparse.Namespace) -> BlockLandscape:
     Raises
     ------
     ValueError
-        A named landscape has no such parameter.
+        There is no such name, or a named landscape has no such parameter.
+    FormulaError
+        The text is no formula that the parser allows.
     """
     from sgdphys import landscapes
+    from sgdphys.errors import FormulaError
 
     name, parameters = arguments.landscape.strip(), dict(arguments.parameter)
     if name in landscapes.NAMES:
-        try:
-            return landscapes.NAMES[name](**parameters)
-        except TypeError:
-            raise ValueError(f"{name} does not take the parameters {', '.join(parameters)}") from None
-    return landscapes.Expression(name, **parameters) if parameters else landscapes.named(name)
+        _refuse_parameters(name, landscapes.NAMES[name], parameters)
+        return landscapes.NAMES[name](**parameters)
+    try:
+        return landscapes.Expression(name, **parameters) if parameters else landscapes.named(name)
+    except FormulaError:
+        if _WORD.fullmatch(name):
+            raise ValueError(_unknown(name, list(landscapes.NAMES))) from None
+        raise
+
+
+def _refuse_parameters(name: str, kind: Any, parameters: dict[str, float]) -> None:
+    taken = list(inspect.signature(kind).parameters)
+    for parameter in parameters:
+        if parameter not in taken:
+            raise ValueError(
+                f"{name} does not take the parameter {parameter}; it takes {', '.join(taken) if taken else 'none'}"
+            )
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    if name == "digits":
+        return f"digits is a network, which only sweep takes; named landscapes are {', '.join(names)}"
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{name!r} is neither a named landscape ({', '.join(names)}) nor a formula such as x**4/4 - x**2/2{hint}"

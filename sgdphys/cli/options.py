@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +11,9 @@ from sgdphys.cli.values import coordinates, integer, number, parameter
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
-__all__ = ["DEFAULT_PARTICLES", "add_landscape", "add_run", "add_store", "default_store", "run_length", "start_of"]
+__all__ = ["DEFAULT_PARTICLES", "add_landscape", "add_run", "add_store", "default_store", "run_length"]
 
 DEFAULT_PARTICLES = 20_000
 
@@ -35,7 +38,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n-steps", type=integer, help="length in steps, instead of --t1")
     parser.add_argument("--n-particles", type=integer, help="default 20000")
     parser.add_argument(
-        "--start", metavar="X[,Y...]", type=coordinates, help="where all particles start (default: a minimum)"
+        "--start",
+        metavar="X[,Y...]",
+        type=coordinates,
+        help="where all particles start (default: the first known minimum, or that found by descent from the origin)",
     )
     parser.add_argument("--save-at", metavar="FRAMES", type=integer, help="number of frames, both ends included")
     parser.add_argument("--threads", type=integer, help="default: all cores; results do not depend on it")
@@ -47,15 +53,10 @@ def add_store(parser: argparse.ArgumentParser, default: str | None, *, resume: b
     parser.add_argument(
         "--store", metavar="PATH", help=f"directory to write (default: {default or 'nothing is stored'})"
     )
+    fate = parser.add_mutually_exclusive_group()
     if resume:
-        parser.add_argument("--resume", action="store_true", help="go on with an unfinished store")
-    parser.add_argument("--overwrite", action="store_true", help="replace a store that is there")
-
-
-def start_of(arguments: argparse.Namespace) -> Any:
-    """Return the start: a number for one coordinate, a list for more, None when not given."""
-    start = arguments.start
-    return start[0] if start is not None and len(start) == 1 else start
+        fate.add_argument("--resume", action="store_true", help="go on with an unfinished store")
+    fate.add_argument("--overwrite", action="store_true", help="replace a store that is there")
 
 
 def run_length(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -65,7 +66,27 @@ def run_length(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name in ("t1", "n_steps") if (value := getattr(arguments, name)) is not None}
 
 
-def default_store(kind: str, landscape: str) -> str:
-    """Return the name of a store in the current folder, made of the letters and digits of the landscape."""
-    slug = re.sub(r"[^a-z0-9]+", "-", landscape.lower()).strip("-")[:40].rstrip("-")
-    return f"{kind}-{slug or 'landscape'}.zarr"
+def default_store(kind: str, landscape: str, parameters: Iterable[tuple[str, float]] = ()) -> str:
+    """Return the name of a store in the current folder.
+
+    Parameters
+    ----------
+    kind
+        What the name begins with.
+    landscape
+        Name or formula.
+    parameters
+        Names and values of its parameters.
+
+    Returns
+    -------
+    str
+        The letters and digits of the landscape; where those do not tell it from every other one, a short hash of the
+        formula, without blanks, and of the parameters follows.
+    """
+    text, values = "".join(landscape.split()), sorted(parameters)
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-")
+    if slug != text or values:
+        digest = hashlib.blake2b(json.dumps([text, values]).encode(), digest_size=3).hexdigest()
+        slug = f"{slug}-{digest}" if slug else digest
+    return f"{kind}-{slug}.zarr"

@@ -18,6 +18,9 @@ _COMMANDS = (sweep, simulate, density, plot, verify, info)
 
 
 class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        return super().format_help().replace("``", "")  # descriptions are docstrings
+
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog.split()[0]}: {message} ({self.prog} --help explains)", file=sys.stderr)
         raise SystemExit(2)

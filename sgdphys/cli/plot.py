@@ -24,6 +24,20 @@ def _run(arguments: argparse.Namespace) -> int:
 
     dataset = sgdphys.open(arguments.store)
     output = arguments.output or f"{arguments.store.rstrip('/').removesuffix('.zarr')}.png"
-    plots.save_figure(plots.draw_dataset(dataset), output)
+    try:
+        plots.save_figure(plots.draw_dataset(dataset), output)
+    except Exception:  # each codec of a chunk raises its own kind
+        _refuse_corrupt(arguments.store)
+        raise
     print(f"picture: {output}")
     return 0
+
+
+def _refuse_corrupt(path: str) -> None:
+    from sgdphys import store
+    from sgdphys.errors import StoreError
+
+    corrupt = store.verify(path).corrupt
+    if corrupt:
+        others = f" and {len(corrupt) - 1} more" * (len(corrupt) > 1)
+        raise StoreError(f"corrupt chunk {corrupt[0]}{others} in {path}; run sgdphys verify {path}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sgdphys.cli.options import DEFAULT_PARTICLES, add_landscape, add_run, add_store, run_length, start_of
+from sgdphys.cli.options import DEFAULT_PARTICLES, add_landscape, add_run, add_store, run_length
 from sgdphys.cli.values import integer, number
 
 if TYPE_CHECKING:
@@ -32,17 +32,19 @@ def add_parser(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from sgdphys import simulate
     from sgdphys.cli.landscapes import landscape_of
+    from sgdphys.cli.starts import choose_start
     from sgdphys.sweeps import suggested_time_step
 
-    landscape, start, dt = landscape_of(arguments), start_of(arguments), arguments.dt
+    landscape, dt = landscape_of(arguments), arguments.dt
+    start = choose_start(landscape, arguments.start)
     if dt is None:
-        dt = suggested_time_step(landscape, arguments.temperature, start=start)
+        dt = suggested_time_step(landscape, arguments.temperature, start=start.value)
     cloud = simulate(
         landscape,
         temperature=arguments.temperature,
         dt=dt,
         n_particles=DEFAULT_PARTICLES if arguments.n_particles is None else arguments.n_particles,
-        start=start,
+        start=start.value,
         save_at=_SHOWN_FRAMES if arguments.save_at is None else arguments.save_at,
         seed=arguments.seed,
         threads=arguments.threads,
@@ -53,6 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         progress=False if arguments.no_progress else None,
         **run_length(arguments),
     )
+    print(f"{start.line}; D = 1; dt = {dt:g}")
     _print_moments(cloud)
     if arguments.store:
         print(f"store: {arguments.store}")

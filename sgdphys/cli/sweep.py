@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+import json
+from typing import Any
 
 from sgdphys.cli.options import (
     DEFAULT_PARTICLES,
@@ -11,12 +13,8 @@ from sgdphys.cli.options import (
     add_store,
     default_store,
     run_length,
-    start_of,
 )
 from sgdphys.cli.values import integer, integers, numbers
-
-if TYPE_CHECKING:
-    import argparse
 
 __all__ = ["add_parser"]
 
@@ -31,7 +29,7 @@ def add_parser(commands: Any) -> None:
     add_landscape(parser, ", or digits for the bundled network")
     parser.add_argument("--temperatures", metavar="T,..|A:B:N", type=numbers, help="start:stop:count or a comma list")
     parser.add_argument("--seeds", metavar="S,..", type=integers, help="seeds, default 0")
-    parser.add_argument("--seed", type=integer, help="the same as --seeds with one")
+    parser.add_argument("--seed", type=integers, help=argparse.SUPPRESS)  # the same, as simulate spells it
     parser.add_argument("--keep-cloud", action="store_true", help="store the positions too")
     parser.add_argument("--plot", action="store_true", help="draw the result beside the store")
     add_run(parser)
@@ -47,7 +45,7 @@ def add_parser(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from sgdphys.cli import sweep_report
 
-    store = arguments.store or default_store("sweep", arguments.landscape)
+    store = arguments.store or default_store("sweep", arguments.landscape, arguments.parameter)
     arguments.store = store
     found = sweep_report.finished_before(store) and not arguments.overwrite
     if arguments.landscape.strip() in _NETWORKS:
@@ -69,32 +67,30 @@ def _run(arguments: argparse.Namespace) -> int:
 def _seeds(arguments: argparse.Namespace) -> list[int]:
     if arguments.seed is not None and arguments.seeds is not None:
         raise ValueError("give --seed or --seeds, not both")
-    if arguments.seed is not None:
-        return [arguments.seed]
-    return [0] if arguments.seeds is None else list(arguments.seeds)
+    given: list[int] | None = arguments.seeds if arguments.seed is None else arguments.seed
+    return [0] if given is None else given
 
 
 def _sweep_landscape(arguments: argparse.Namespace) -> Any:
     from sgdphys.cli.landscapes import landscape_of
-    from sgdphys.sweeps import suggested_time_step, sweep
+    from sgdphys.cli.starts import choose_start
+    from sgdphys.sweeps import sweep
 
     for flag in ("lr", "batch_size", "n_replicas", "device"):
         if getattr(arguments, flag) is not None:
             raise ValueError(f"--{flag.replace('_', '-')} belongs to the sweep of a network (digits), not to a formula")
     if arguments.temperatures is None:
         raise ValueError("give --temperatures, for example --temperatures 0.05:0.4:8")
-    landscape, start = landscape_of(arguments), start_of(arguments)
-    dt = arguments.dt
-    if dt is None:
-        dt = suggested_time_step(landscape, max(arguments.temperatures), start=start)
+    landscape = landscape_of(arguments)
+    start = choose_start(landscape, arguments.start)
     frames = {} if arguments.save_at is None else {"save_at": arguments.save_at}
-    return sweep(
+    result = sweep(
         landscape,
         temperatures=arguments.temperatures,
         seeds=_seeds(arguments),
-        dt=dt,
+        dt=arguments.dt,
         n_particles=DEFAULT_PARTICLES if arguments.n_particles is None else arguments.n_particles,
-        start=start,
+        start=start.value,
         keep="cloud" if arguments.keep_cloud else "summary",
         store=arguments.store,
         resume=arguments.resume,
@@ -104,6 +100,8 @@ def _sweep_landscape(arguments: argparse.Namespace) -> Any:
         **run_length(arguments),
         **frames,
     )
+    print(f"{start.line}; D = 1; dt = {json.loads(result.attrs['configuration'])['dt']:g}")
+    return result
 
 
 def _sweep_network(arguments: argparse.Namespace) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys import schema
+from sgdphys.cli.stationarity import not_stationary, notes
 from sgdphys.cli.tables import print_table, with_error
 
 if TYPE_CHECKING:
@@ -42,14 +43,15 @@ def print_landscape_sweep(sweep: xr.Dataset) -> None:
     print(f"t = {time:g}, {seeds} seed{'s' * (seeds > 1)}; exact: Gibbs state on a grid; (..): standard error")
     names = {"entropy": "entropy", "mean_potential": "E[f]", "free_energy": "F"}
     header = ["T", *(column for name in names.values() for column in (name, "exact")), "KL", "diverged"]
-    rows = []
+    rows, apart = [], not_stationary(sweep)
     for k, temperature in enumerate(sweep[schema.TEMPERATURE].values):
         point = last.isel({schema.TEMPERATURE: k})
-        row = [f"{temperature:g}"]
+        row = [f"{temperature:g}{' *' if apart[k] else '  ' * bool(apart.any())}"]
         for name in names:
             row += [_pooled(point, name), with_error(float(sweep[f"stationary_{name}"][k]))]
         rows.append([*row, _pooled(point, "relative_entropy"), f"{float(point['diverged_fraction'].mean()):.2%}"])
     print_table(header, rows)
+    print(*notes(sweep), sep="\n", end="\n" * bool(notes(sweep)))
 
 
 def print_network_sweep(sweep: xr.Dataset) -> None:

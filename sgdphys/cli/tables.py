@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["print_table", "with_error"]
 
+_LARGE = 1e6  # from here on in powers of ten
+
 
 def with_error(value: float, error: float | None = None) -> str:
     """Write a value with its standard error, in the last two digits, in parentheses.
@@ -30,6 +32,9 @@ def with_error(value: float, error: float | None = None) -> str:
         return "-"
     if error is None or not math.isfinite(error) or error <= 0:
         return f"{value:.5g}"
+    if abs(value) >= _LARGE or 10 * error >= _LARGE:
+        decade = 10.0 ** math.floor(math.log10(max(abs(value), error)))
+        return f"{with_error(value / decade, error / decade)}e{math.log10(decade):+03.0f}"
     places = 1 - math.floor(math.log10(float(f"{error:.1e}")))
     if places <= 0:
         return f"{value:.0f}({error:.0f})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ __all__ = [
 ]  # fmt: skip
 
 BLUE, RED, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"  # distinct for colour-blind eyes (Okabe & Ito 2008)
+
+_FORMATS = (".png", ".pdf", ".svg")
 
 
 def new_figure(
@@ -67,13 +70,14 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dots_per_inch: 
     Raises
     ------
     ValueError
-        The ending is not one that matplotlib writes.
+        The path ends otherwise, or its folder does not exist.
     """
-    ending = str(path).rpartition(".")[2].lower()
-    known = sorted(figure.canvas.get_supported_filetypes())
-    if "." not in str(path) or ending not in known:
-        raise ValueError(f"{str(path)!r} must end in one of {', '.join(known)}")
-    figure.savefig(str(path), dpi=dots_per_inch)
+    target = Path(path).expanduser()
+    if target.suffix.lower() not in _FORMATS:
+        raise ValueError(f"the picture {str(path)!r} must end in {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
+    if not target.parent.is_dir():
+        raise ValueError(f"the folder {str(target.parent)!r} of the picture does not exist; make it first")
+    figure.savefig(target, dpi=dots_per_inch)
 
 
 def axis_label(array: xr.DataArray, text: str | None = None, symbol: str = "") -> str:

@@ -44,7 +44,7 @@ def sweep(
     *,
     temperatures: Sequence[float],
     seeds: Sequence[int] = (0,),
-    dt: float,
+    dt: float | None = None,
     t1: float | None = None,
     n_steps: int | None = None,
     n_particles: int = 20_000,
@@ -73,8 +73,10 @@ def sweep(
         Temperatures T; positive, each once.
     seeds
         Seeds; whole numbers, each once.
-    dt, t1, n_steps, n_particles, start, threads
-        As in ``simulate``.
+    dt
+        Time step; None takes ``suggested_time_step`` at the highest temperature. The configuration holds it.
+    t1, n_steps, n_particles, start, threads
+        As in ``simulate``; ``start=None`` is the first known minimum of the landscape, else the origin.
     save_at
         Frames: their number, both ends included, or times.
     keep
@@ -86,7 +88,7 @@ def sweep(
     store
         Directory of the store; None keeps the result in memory. A complete store of this sweep is returned as it is.
     overwrite, resume
-        Replace the store that is there, or go on with it at the first missing point and frame, bit for bit.
+        Replace the store that is there, or go on with it at the first missing point and frame, bit for bit; not both.
     progress
         True or False for the progress bar; None shows it in a terminal once the sweep takes more than a second.
 

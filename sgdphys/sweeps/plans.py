@@ -16,6 +16,7 @@ from sgdphys.noises import Isotropic
 from sgdphys.simulation.dynamics import settle
 from sgdphys.simulation.starts import starting_positions
 from sgdphys.simulation.times import last_step, saved_steps
+from sgdphys.sweeps.scales import suggested_time_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ class SweepPlan:
         noise: Noise | None,
         temperatures: Sequence[float],
         seeds: Sequence[int],
-        dt: float,
+        dt: float | None,
         length: tuple[float | None, int | None],
         save_at: int | ArrayLike,
         **others: Any,
@@ -98,18 +99,22 @@ class SweepPlan:
         ValueError
             An argument breaks its rule.
         """
-        if not (math.isfinite(dt) and dt > 0):
+        if dt is not None and not (math.isfinite(dt) and dt > 0):
             raise ValueError(f"dt must be positive and finite, got {dt}")
+        temperatures = distinct("temperatures", temperatures)
         bad = [value for value in temperatures if not (math.isfinite(value) and value > 0)]
         if bad:
             raise ValueError(f"every temperature must be positive and finite, got {bad[0]}")
         if any(int(seed) != seed or seed < 0 for seed in seeds):
             raise ValueError(f"every seed must be a whole number, not negative, got {list(seeds)}")
+        noise = Isotropic(1.0) if noise is None else noise
+        if dt is None:
+            dt = _suggested(landscape, noise, max(temperatures), others.get("start"))
         steps = saved_steps(save_at, 0, last_step(0, dt, *length), dt)
         return cls(
             landscape,
-            Isotropic(1.0) if noise is None else noise,
-            tuple(map(float, distinct("temperatures", temperatures))),
+            noise,
+            tuple(map(float, temperatures)),
             tuple(map(int, distinct("seeds", seeds))),
             float(dt),
             steps,
@@ -171,6 +176,14 @@ def distinct(name: str, values: Sequence[Any]) -> list[Any]:
     if len(set(listed)) < len(listed):
         raise ValueError(f"{name} must hold each value once, got {listed}")
     return listed
+
+
+def _suggested(landscape: Landscape, noise: Noise, temperature: float, start: Any) -> float:
+    if not hasattr(landscape, "gradient"):
+        raise ValueError(f"landscape must offer the members of sgdphys.protocols.Landscape, got {landscape!r:.60}")
+    strongest = float(np.linalg.eigvalsh(noise.diffusion(np.zeros((1, landscape.dim)))[0]).max())
+    many = start is None or callable(start) or isinstance(start, xr.Dataset) or np.ndim(start) > 1
+    return suggested_time_step(landscape, temperature * strongest, start=None if many else start)
 
 
 def _described(start: Any) -> Any:

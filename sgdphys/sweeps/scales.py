@@ -106,7 +106,12 @@ def suggested_time_step(landscape: Landscape, temperature: float, *, start: Any 
         points = np.concatenate([points, cells[values < values.min() + _LOCAL_ENERGY * temperature]])
     curvature = float(np.abs(np.linalg.eigvalsh(_hessians(landscape, points))).max())
     if not (math.isfinite(curvature) and curvature > 0):
-        raise ValueError(f"the landscape has curvature {curvature} where it was looked at; give dt=")
+        searched = temperature > 0 and landscape.dim in _CELLS
+        where = "does not rise on all sides and " if searched and grid is None else ""
+        raise ValueError(
+            f"the loss {where}has curvature {curvature:g} where it was looked at, so nothing sets a time step; "
+            "give dt= (--dt)"
+        )
     return _rounded_down(_STEP_TIMES_CURVATURE / curvature)
 
 

@@ -43,7 +43,11 @@ def open_writer(
     ------
     StoreError
         The store holds another sweep or other random numbers, or is unfinished and ``resume`` was not given.
+    ValueError
+        Both ``overwrite`` and ``resume`` were given.
     """
+    if overwrite and resume:
+        raise ValueError("overwrite replaces a store and resume goes on with it; give one of them, got both")
     if overwrite or not path.exists():
         return create()
     found = describe_store(path)

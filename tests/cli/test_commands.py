@@ -13,6 +13,7 @@ import xarray as xr
 
 import sgdphys as sp
 from sgdphys.cli import main
+from sgdphys.cli.options import default_store
 from sgdphys.store.commit import read_commit
 
 FORMULA = "x**4/4 - x**2/2"
@@ -28,11 +29,15 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 def test_sweep_prints_a_table_and_keeps_a_store(capsys, tmp_path):
     assert main([*SWEEP, "--plot"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["T", "entropy", "exact", "E[f]", "exact", "F", "exact", "KL", "diverged"]
-    assert [line.split()[0] for line in lines[2:5]] == ["0.1", "0.25", "0.4"]
-    assert lines[5:] == ["store: sweep-x-4-4-x-2-2.zarr", "picture: sweep-x-4-4-x-2-2.png"]
-    assert (tmp_path / "sweep-x-4-4-x-2-2.png").stat().st_size > 10_000
-    assert sp.open("sweep-x-4-4-x-2-2.zarr").sizes["temperature"] == 3
+    assert lines[0] == "start 1 (minimum found by descent from the origin); D = 1; dt = 0.02"
+    assert lines[2].split() == ["T", "entropy", "exact", "E[f]", "exact", "F", "exact", "KL", "diverged"]
+    assert [line.split()[0] for line in lines[3:6]] == ["0.1", "0.25", "0.4"]
+    assert lines[3].split()[1] == "*"
+    assert lines[6].startswith("* not stationary: KL or E[f] is more than 4 standard errors from exact")
+    name = default_store("sweep", FORMULA).removesuffix(".zarr")
+    assert lines[7:] == [f"store: {name}.zarr", f"picture: {name}.png"]
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+    assert sp.open(f"{name}.zarr").sizes["temperature"] == 3
 
 
 def test_the_same_sweep_again_says_what_is_there(capsys, monkeypatch):
@@ -58,7 +63,7 @@ def test_named_landscape_and_parameters(capsys):
 def test_simulate_verify_and_plot(capsys, tmp_path):
     argv = ["simulate", "x**2/2", "--temperature", "0.2", "--dt", "0.1", "--n-steps", "100", "--n-particles", "20000"]
     assert main([*argv, "--start", "-1", "--store", "c.zarr"]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert rows[0] == ["time", "mean", "x", "variance", "x", "diverged"]
     assert rows[1][:3] == ["0", "-1", "0"]
     value, error = rows[11][2].rstrip(")").split("(")
@@ -68,6 +73,31 @@ def test_simulate_verify_and_plot(capsys, tmp_path):
     assert "complete, 11 of 11 frames" in capsys.readouterr().out
     assert main(["plot", "c.zarr", "--output", "c.pdf"]) == 0
     assert (tmp_path / "c.pdf").stat().st_size > 1000
+
+
+def test_plot_names_a_corrupt_chunk(capsys):
+    assert main([*SWEEP, "--store", "s.zarr"]) == 0
+    with open("s.zarr/entropy/c/1/0/0", "r+b") as chunk:
+        chunk.write(b"nonsense")
+    capsys.readouterr()
+    assert main(["plot", "s.zarr"]) == 2
+    error = capsys.readouterr().err
+    assert error == "sgdphys: corrupt chunk entropy/c/1/0/0 in s.zarr; run sgdphys verify s.zarr\n"
+
+
+def test_a_loss_that_does_not_confine(capsys):
+    few = ["--n-particles", "200", "--n-steps", "400", "--dt", "0.05"]
+    assert main(["sweep", "-x**2/2", "--temperatures", "0.1", *few]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("start 0 (the origin: descent from there found no minimum)")
+    assert "e+" in lines[3]
+    assert max(map(len, lines)) < 120
+    assert "not confining" in lines[4]
+
+
+def test_program_and_module_are_the_same(capsys):
+    done = subprocess.run([sys.executable, "-m", "sgdphys", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"sgdphys {sp.__version__}\n"
 
 
 def test_verify_names_a_lost_chunk(capsys):
@@ -86,7 +116,9 @@ def test_density(capsys, tmp_path):
     assert abs(float(stationary[4])) < 1e-9  # relative entropy of the Gibbs state to itself
     evolving = ["--times", "0,1,5,20", "--start", "-1", "--grid", "-2.5:2.5:200", "--store", "d.zarr"]
     assert main([*argv, *evolving]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "start -1 (as given)"
+    rows = [line.split() for line in lines[1:]]
     free_energies = [float(row[3]) for row in rows[1:5]]
     assert free_energies == sorted(free_energies, reverse=True)
     assert main(["plot", "d.zarr"]) == 0
@@ -103,6 +135,7 @@ def test_info(capsys):
 def test_help_and_version(capsys):
     assert main(["--help"]) == 0
     assert main(["sweep", "--help"]) == 0
+    assert "`" not in capsys.readouterr().out
     assert main(["--version"]) == 0
     assert f"sgdphys {sp.__version__}" in capsys.readouterr().out
 
@@ -112,6 +145,7 @@ LONG += ["--store", "s.zarr", "--no-progress"]
 SECOND_POINT_WITHOUT_END = """
 import sys
 from sgdphys.cli import main
+from sgdphys.cli.options import default_store
 from sgdphys.sweeps import points
 
 simulate, calls = points.simulate, []
@@ -142,7 +176,7 @@ def _start_and_wait_for_a_point():
 def _uninterrupted():
     return sp.sweep(
         sp.landscapes.Expression(FORMULA), temperatures=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], dt=0.02, n_steps=4000,
-        n_particles=20_000,
+        n_particles=20_000, start=1.0,
     )  # fmt: skip
 
 

@@ -20,13 +20,21 @@ REFUSALS = {
     "attribute": (["sweep", "x.real", *WARM], "sgdphys: "),
     "parameter without a value": (["sweep", "a*x**2", *WARM], "a"),
     "parameter that is no name": ([*SWEEP, *WARM, "--parameter", "h"], "'h' is not name=value"),
-    "parameter of a named landscape": (["sweep", "mueller-brown", *WARM, "--parameter", "h=1"], "does not take"),
+    "parameter of a named landscape": (["sweep", "mueller-brown", *WARM, "--parameter", "h=1"], "h; it takes none"),
+    "unknown parameter": (["sweep", "double-well", *WARM, "--parameter", "h=1"], "it takes barrier, distance"),
+    "a word": (["sweep", "nosuch", *WARM], "'nosuch' is neither a named landscape (double-well, mueller-brown,"),
+    "a network to simulate": (["simulate", "digits", "--temperature", "1"], "a network, which only sweep takes"),
+    "resume and overwrite": ([*SWEEP, *WARM, "--resume", "--overwrite"], "--overwrite: not allowed with"),
+    "three coordinates": (["simulate", "mueller-brown", "--temperature", "1", "--start", "0,0,0"], "(x, y), got 0,0,0"),
+    "nan start, no dt": (["simulate", "x**2", "--temperature", "1", "--start", "nan"], "start must be finite, got nan"),
+    "a slope, no dt": (["sweep", "x", *WARM], "does not rise on all sides and has curvature 0"),
+    "a hill, no dt": (["sweep", "-x**4/4", *WARM], "give dt= (--dt)"),
     "no temperatures": (SWEEP, "give --temperatures"),
     "negative temperature": ([*SWEEP, "--temperatures", "-0.1"], "temperature must be positive and finite, got -0.1"),
     "zero temperature": ([*SWEEP, "--temperatures", "0"], "temperature must be positive"),
     "nan temperature": ([*SWEEP, "--temperatures", "0.1,nan"], "temperature must be positive and finite, got nan"),
     "a temperature twice": ([*SWEEP, "--temperatures", "0.1,0.1"], "each value once"),
-    "negative temperature, no dt": (["sweep", "x**2", "--temperatures", "-1"], "temperature must be finite and not"),
+    "negative temperature, no dt": (["sweep", "x**2", "--temperatures", "-1"], "temperature must be positive and fin"),
     "bad list": ([*SWEEP, "--temperatures", "0.1:0.4"], "neither start:stop:count nor a comma list"),
     "bad number": ([*SWEEP, "--temperatures", "warm"], "'warm' is not a number"),
     "nan start": ([*SWEEP, *WARM, "--start", "nan"], "start must be finite, got nan"),
@@ -128,7 +136,9 @@ def test_a_store_of_a_newer_format(command, stored_density, capsys):
 
 def test_an_unknown_picture_format(stored_density, capsys):
     assert main(["plot", str(stored_density), "--output", "picture.docx"]) == 2
-    assert "must end in one of" in capsys.readouterr().err
+    assert capsys.readouterr().err == "sgdphys: the picture 'picture.docx' must end in .png, .pdf or .svg\n"
+    assert main(["plot", str(stored_density), "--output", "nowhere/x.png"]) == 2
+    assert "folder 'nowhere' of the picture does not exist" in capsys.readouterr().err
 
 
 def test_a_fault_of_sgdphys_is_one_line_too(monkeypatch, capsys, stored_density):

@@ -1,5 +1,6 @@
 """Sweeps against exact stationary states; stores that are there, interrupted, or another's."""
 
+import json
 import math
 
 import numpy as np
@@ -212,3 +213,17 @@ def test_refusals(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         sp.sweep(BOWL, **{**SMALL, **change}, store=tmp_path / "s.zarr")
     assert not (tmp_path / "s.zarr").exists()
+
+
+def test_the_time_step_is_suggested_and_stored():
+    sweep = sp.sweep(Quadratic(np.diag([4.0])), temperatures=[0.1, 0.2], n_steps=20, n_particles=50)
+    dt = sp.sweeps.suggested_time_step(Quadratic(np.diag([4.0])), 0.2)
+    assert json.loads(sweep.attrs["configuration"])["dt"] == dt == 0.01
+    assert float(sweep["time"][-1]) == pytest.approx(20 * dt)
+    stronger = sp.sweep(Expression("x**4"), Isotropic(100.0), temperatures=[0.1], n_steps=20, n_particles=50)
+    assert json.loads(stronger.attrs["configuration"])["dt"] == sp.sweeps.suggested_time_step(Expression("x**4"), 10.0)
+
+
+def test_overwrite_and_resume_together_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="give one of them, got both"):
+        sp.sweep(BOWL, **SMALL, store=tmp_path / "s.zarr", overwrite=True, resume=True)

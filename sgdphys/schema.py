@@ -180,6 +180,7 @@ VARIABLES += _COMPARED + _SWEPT + tuple(
 )
 VARIABLES += (
     Variable("variance_predicted", (COORDINATE,), "x^2", "variance of the discrete map on the quadratic loss, exact"),
+    Variable("variance_growth_predicted", (TIME, COORDINATE), "x^2", "the same at each time from the minimum on"),
     Variable("entropy_predicted", (), "nat", "entropy of the Gaussian with the predicted covariance"),
     Variable("excess_loss_predicted", (), "loss", "half the trace of the Hessian times the predicted covariance"),
     Variable("noise_covariance", (COORDINATE, "coordinate_2"), "loss^2/x^2", "gradient noise in reduced coordinates"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +12,10 @@ from sgdphys import schema
 from sgdphys.landscapes import Quadratic
 from sgdphys.network import Twin
 from sgdphys.noises import Full
-from sgdphys.theory import stationary_covariance
+from sgdphys.theory.discrete_sgd import refuse_unstable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from sgdphys.network import Network
     from sgdphys.sgd import SGD
@@ -28,41 +27,28 @@ __all__ = ["Measurement", "Prediction", "measure", "remeasure"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """The stationary Gaussian of the discrete map on the quadratic loss, exact there.
+    """Second moments of the discrete map on the quadratic loss, started at the minimum, at chosen steps; exact there.
 
     Parameters
     ----------
-    covariance
-        S in the eigenbasis of the Hessian, (d, d), stiffest direction first.
-    rank
-        Number of leading directions k.
-    excess_loss
-        tr(H S) / 2, in loss.
+    covariances
+        In the leading directions, stiffest first, (step, k, k), in x^2.
+    excess_losses
+        tr(H S) / 2 over all directions, (step,), in loss.
     """
 
-    covariance: Array
-    rank: int
-    excess_loss: float
+    covariances: Array
+    excess_losses: Array
 
     @property
-    def reduced(self) -> Array:
-        """S in the leading directions, (k, k)."""
-        return self.covariance[: self.rank, : self.rank]
-
-    @cached_property
-    def factor(self) -> Array:
-        """F with F F' = S, (d, d); S may be singular."""
-        return _factor(self.covariance)
-
-    @cached_property
-    def reduced_factor(self) -> Array:
-        """The same of the reduced S, (k, k)."""
-        return _factor(self.reduced)
+    def variances(self) -> Array:
+        """In each leading direction, (step, k)."""
+        return np.asarray(np.diagonal(self.covariances, axis1=1, axis2=2))
 
     @property
     def entropy(self) -> float:
-        """Entropy of the Gaussian in the leading directions, in nat."""
-        return float(0.5 * np.linalg.slogdet(2 * np.pi * np.e * self.reduced)[1])
+        """Entropy of the Gaussian in the leading directions, in nat, averaged over the steps."""
+        return float(0.5 * np.linalg.slogdet(2 * np.pi * np.e * self.covariances)[1].mean())
 
 
 @dataclass(frozen=True)
@@ -88,7 +74,6 @@ class Measurement:
     eigenvectors: Array
     noise: Array
     rank: int
-    _predictions: dict[SGD, Prediction] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def directions(self) -> Array:
@@ -101,14 +86,50 @@ class Measurement:
         landscape = Quadratic(np.diag(self.eigenvalues[:k]), low.loss_value, low.parameters, self.directions)
         return Twin(landscape, Full(self.noise[:k, :k]))
 
-    def predict(self, sgd: SGD) -> Prediction:
-        """Return the stationary Gaussian at these settings; refuses those without one."""
-        if sgd not in self._predictions:
-            found = stationary_covariance(np.diag(self.eigenvalues), self.noise, sgd)
-            covariance = found["stationary_covariance"].values
-            excess_loss = float(0.5 * self.eigenvalues @ np.diagonal(covariance))
-            self._predictions[sgd] = Prediction(covariance, self.rank, excess_loss)
-        return self._predictions[sgd]
+    def quadratic_forms(self, vectors: Array) -> Array:
+        """Return v'Hv at the minimum for each of the vectors (count, d)."""
+        return np.asarray((vectors @ self.eigenvectors) ** 2 @ self.eigenvalues)
+
+    def predict(self, sgd: SGD, steps: ArrayLike) -> Prediction:
+        r"""Return the exact moments after numbers of steps from the minimum, on the quadratic loss of constant noise.
+
+        A batch gradient g moves direction i, m steps after the one that it entered, by :math:`r_i(m)`, so that
+
+        .. math:: S_{ij}(k) = \frac{s\, C_{ij}}{B} \sum_{m < k} r_i(m)\, r_j(m);
+
+        without momentum :math:`r_i(m) = -\mathrm{lr}\, (1 - \mathrm{lr}\, h_i)^m`, and S(k) is the stationary S times
+        :math:`1 - (1 - \mathrm{lr}\, h_i)^k (1 - \mathrm{lr}\, h_j)^k`.
+
+        Parameters
+        ----------
+        sgd
+            Learning rate, batch size, momentum, sampling.
+        steps
+            Numbers of steps, rising, (step,).
+
+        Returns
+        -------
+        Prediction
+            At these steps.
+        """
+        squares, products = np.zeros(len(self.eigenvalues)), np.zeros((self.rank, self.rank))
+        response = np.full_like(squares, -sgd.lr), np.ones_like(squares)
+        batch_noise = self.noise * sgd.sampling_factor / sgd.batch_size
+        reduced_noise, variances = batch_noise[: self.rank, : self.rank], np.diagonal(batch_noise)
+        covariances, excess_losses, done = [], [], 0
+        for step in np.atleast_1d(steps):
+            for _ in range(done, int(step)):
+                squares += response[0] ** 2
+                products += np.outer(response[0][: self.rank], response[0][: self.rank])
+                response = _next_response(response, self.eigenvalues, sgd)
+            done = int(step)
+            covariances.append(reduced_noise * products)
+            excess_losses.append(0.5 * self.eigenvalues @ (variances * squares))
+        return Prediction(np.array(covariances), np.array(excess_losses))
+
+    def refuse_without_stationary_state(self, sgd: SGD) -> None:
+        """Raise ValueError at settings that never settle on the quadratic loss."""
+        refuse_unstable(self.eigenvalues, sgd, discrete=True)
 
     def variables(self) -> dict[str, Any]:
         """Return what the store keeps of it, by schema name."""
@@ -125,9 +146,11 @@ class Measurement:
         return {name: (dims, values, schema.describe(name)) for name, (dims, values) in arrays.items()}
 
 
-def _factor(covariance: Array) -> Array:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+def _next_response(response: tuple[Array, Array], eigenvalues: Array, sgd: SGD) -> tuple[Array, Array]:
+    """Return displacement and velocity one step of the noise-free heavy ball later."""
+    position, velocity = response
+    velocity = sgd.momentum * velocity + eigenvalues * position
+    return position - sgd.lr * velocity, velocity
 
 
 def measure(network: Network, rank: int) -> Measurement:

@@ -35,11 +35,15 @@ class NetworkPlan:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        if settings.n_replicas < self.rank + 3:
-            raise ValueError(
-                f"n_replicas must be at least rank + 3 = {self.rank + 3} to compare in {self.rank} directions, "
-                f"got {settings.n_replicas}"
-            )
+        for name in ("n_replicas", "n_particles"):
+            count = getattr(settings, name)
+            if count < self.rank + 3:
+                raise ValueError(
+                    f"{name} must be at least {self.rank + 3}, three more than the {self.rank} directions that are "
+                    f"compared, got {count}"
+                )
+        if settings.n_flatness < 1:
+            raise ValueError(f"n_flatness must be at least 1, got {settings.n_flatness}")
         if not (np.isfinite(settings.times[-1]) and settings.times[-1] > 0):
             raise ValueError(f"t1 must be positive and finite, got {settings.times[-1]}")
         list(self.points())

@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.analysis import compare, flatness
+from sgdphys.analysis import compare
 from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import key_of
 from sgdphys.network import train
 from sgdphys.simulation import simulate
+from sgdphys.sweeps.measurements import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from sgdphys.sgd import SGD
     from sgdphys.store import Writer
-    from sgdphys.sweeps.measurements import Measurement, Prediction
+    from sgdphys.sweeps.measurements import Measurement
 
     Array = NDArray[np.float64]
 
@@ -38,8 +39,7 @@ MEASURED = (
     "mean_ratio_real", "mean_ratio_sim", "excess_loss", "test_error", "hessian_trace", "hessian_largest_eigenvalue",
 )  # fmt: skip
 PREDICTED = ("variance_predicted", "entropy_predicted", "excess_loss_predicted")
-_LOSS_FRAMES = 3  # last frames at which the loss over the whole data set is taken
-_START, _TWIN_START = 1, 2
+_PROBES = 8  # random vectors for the trace of each replica's Hessian
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,16 @@ class NetworkSettings:
         """Return the step of each frame at a learning rate."""
         return np.asarray(np.rint(self.times / lr), dtype=np.int64)
 
+    @property
+    def half(self) -> float:
+        """Time from which on frames are compared, in x^2/loss; just below the half of the run, against rounding."""
+        return float(self.times[-1]) * (0.5 - 1e-9)
+
+    @property
+    def late(self) -> NDArray[np.bool_]:
+        """The frames that are compared."""
+        return np.asarray(self.times >= self.half)
+
 
 @dataclass(frozen=True)
 class NetworkPoint:
@@ -80,11 +90,10 @@ class NetworkPoint:
     sgd: SGD
     seed: int
 
-    def gaussian(self, factor: Array, count: int, purpose: int) -> Array:
-        """Return draws of the centred Gaussian of covariance F F', (count, d), a function of seed and point."""
-        key = np.array([key_of(self.seed, *self.place), purpose], dtype=np.uint64)
-        normals = np.random.Generator(np.random.Philox(key=key)).standard_normal((count, factor.shape[1]))
-        return np.asarray(normals @ factor.T)
+    def signs(self, count: int, dim: int) -> Array:
+        """Return random signs (count, d), a function of seed and point."""
+        key = np.array([key_of(self.seed, *self.place), 0], dtype=np.uint64)
+        return np.random.Generator(np.random.Philox(key=key)).choice([-1.0, 1.0], size=(count, dim))
 
 
 def run_network_point(
@@ -96,8 +105,7 @@ def run_network_point(
 ) -> None:
     """Run one point from its last committed frame to its end.
 
-    The real cloud starts from draws of the predicted stationary Gaussian in all parameters, so that slow directions are
-    near their stationary state from the beginning and the time is left to what the quadratic loss does not know.
+    Real cloud and twin start at the minimum and spread from there; the prediction is that of the same steps.
 
     Parameters
     ----------
@@ -108,19 +116,20 @@ def run_network_point(
     report
         Called with the replica-steps of each stretch.
     """
-    prediction = measurement.predict(point.sgd)
+    growth = measurement.predict(point.sgd, settings.steps(point.sgd.lr))
+    prediction = Prediction(growth.covariances[settings.late], growth.excess_losses[settings.late])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)  # the sweep says so once, at its end
-        last = _train(point, measurement, prediction, settings, writer, report)
-        twin = _simulate_twin(point, measurement, prediction, settings)
+        last = _train(point, measurement, growth, settings, writer, report)
+        twin = _simulate_twin(point, measurement, settings)
     real = _reduced_cloud(writer, point.place, settings)
-    values = _compared(real, twin, prediction, settings) | _measured(last, measurement, settings)
-    values |= _pair("excess_loss", _excess_loss(real, measurement.network.loss_value))
+    values = _compared(real, twin, prediction, settings) | _measured(last, point, measurement, settings)
+    values |= _pair("excess_loss", _excess_loss(real, measurement.network.loss_value, settings))
     values |= {
         "diverged_fraction": 1.0 - np.isfinite(last).all(axis=1).mean(),
-        "variance_predicted": np.diagonal(prediction.reduced),
+        "variance_predicted": prediction.variances.mean(axis=0),
         "entropy_predicted": prediction.entropy,
-        "excess_loss_predicted": prediction.excess_loss,
+        "excess_loss_predicted": prediction.excess_losses.mean(),
     }
     writer.finish({name: np.asarray(value) for name, value in values.items()}, point=point.place)
 
@@ -128,7 +137,7 @@ def run_network_point(
 def _train(
     point: NetworkPoint,
     measurement: Measurement,
-    prediction: Prediction,
+    growth: Prediction,
     settings: NetworkSettings,
     writer: Writer,
     report: Callable[[int], None],
@@ -137,19 +146,21 @@ def _train(
     network, steps = measurement.network, settings.steps(point.sgd.lr)
     state = writer.state(point.place)
     if state is None:
-        draws = point.gaussian(prediction.factor, settings.n_replicas, _START)
-        state = {"position": network.parameters + draws @ measurement.eigenvectors.T}
+        state = {"position": np.tile(network.parameters, (settings.n_replicas, 1))}
         if point.sgd.momentum > 0:
-            state["velocity"] = np.zeros_like(draws)
+            state["velocity"] = np.zeros_like(state["position"])
     for frame in range(writer.frames(point.place), len(steps)):
         if frame > 0:
             state = _advanced(state, point, measurement, settings, steps[frame - 1 : frame + 1])
             report(int(steps[frame] - steps[frame - 1]) * settings.n_replicas)
-        reduced = (state["position"] - network.parameters) @ measurement.directions
-        losses = np.full((1, settings.n_replicas), np.nan)
-        if frame >= len(steps) - _LOSS_FRAMES:
-            losses[0] = network.potential(state["position"])
-        writer.append({"position": reduced[None], "potential": losses}, point=point.place, state=state)
+        written = {
+            "position": (state["position"] - network.parameters) @ measurement.directions,
+            "potential": np.full(settings.n_replicas, np.nan),
+            "variance_growth_predicted": growth.variances[frame],
+        }
+        if settings.late[frame]:
+            written["potential"] = network.potential(state["position"])
+        writer.append({name: value[None] for name, value in written.items()}, point=point.place, state=state)
     return np.asarray(state["position"])
 
 
@@ -169,7 +180,7 @@ def _advanced(
         point.sgd,
         n_steps=int(steps[1] - steps[0]),
         start=cloud,
-        save_at=0,
+        save_at=1,
         seed=point.seed,
         point=point.place,
         threads=settings.threads,
@@ -178,22 +189,21 @@ def _advanced(
     return {name: cloud[name].values[-1] for name in ("position", "velocity") if name in cloud}
 
 
-def _simulate_twin(
-    point: NetworkPoint, measurement: Measurement, prediction: Prediction, settings: NetworkSettings
-) -> xr.Dataset:
+def _simulate_twin(point: NetworkPoint, measurement: Measurement, settings: NetworkSettings) -> xr.Dataset:
     steps = settings.steps(point.sgd.lr)
-    return simulate(
+    twin = simulate(
         *measurement.twin(),
         sgd=point.sgd,
         n_steps=int(steps[-1]),
         n_particles=settings.n_particles,
-        start=point.gaussian(prediction.reduced_factor, settings.n_particles, _TWIN_START),
+        start=np.zeros(measurement.rank),
         save_at=steps * point.sgd.lr,
         seed=point.seed,
         point=point.place,
         threads=settings.threads,
         progress=False,
     )
+    return twin.assign_coords(time=settings.times)  # not those snapped to steps, which may fall short of the half
 
 
 def _reduced_cloud(writer: Writer, place: tuple[int, int, int], settings: NetworkSettings) -> xr.Dataset:
@@ -204,35 +214,37 @@ def _reduced_cloud(writer: Writer, place: tuple[int, int, int], settings: Networ
 
 def _compared(real: xr.Dataset, twin: xr.Dataset, prediction: Prediction, settings: NetworkSettings) -> dict[str, Any]:
     names = [f"{name}{suffix}" for name in COMPARED for suffix in ("", "_standard_error")]
-    after = float(settings.times[-1]) * (0.5 - 1e-9)
     alive = np.isfinite(real["position"].values).all(axis=(0, 2))
-    k = len(prediction.reduced)
+    k = prediction.variances.shape[1]
     if alive.sum() < k + 3:
         empty = {name: np.full(k if schema.BY_NAME[name].dims else (), np.nan) for name in names}
         ratio = math.nan, math.nan
     else:
-        compared = compare(real, twin.drop_vars(["origin", "basis"]), after=after)
+        compared = compare(real, twin.drop_vars(["origin", "basis"]), after=settings.half)
         empty = {name: compared[name].values for name in names}
-        ratio = _ratio(real.isel(particle=alive), prediction, after)
-    return empty | _pair("mean_ratio_real", ratio) | _pair("mean_ratio_sim", _ratio(twin, prediction, after))
+        ratio = _ratio(real.isel(particle=alive), prediction, settings)
+    return empty | _pair("mean_ratio_real", ratio) | _pair("mean_ratio_sim", _ratio(twin, prediction, settings))
 
 
-def _ratio(cloud: xr.Dataset, prediction: Prediction, after: float) -> tuple[float, float]:
+def _ratio(cloud: xr.Dataset, prediction: Prediction, settings: NetworkSettings) -> tuple[float, float]:
     """Return variance over prediction, averaged over directions and late frames, with the error between particles."""
-    points = cloud["position"].values[cloud["time"].values >= after].astype(np.float64)
+    points = cloud["position"].values[settings.late].astype(np.float64)
     count = points.shape[1]
     squares = (points - points.mean(axis=1, keepdims=True)) ** 2 * count / (count - 1)
-    each = (squares / np.diagonal(prediction.reduced)).mean(axis=(0, 2))
+    each = (squares.mean(axis=0) / prediction.variances.mean(axis=0)).mean(axis=1)
     return float(each.mean()), float(each.std(ddof=1) / math.sqrt(count))
 
 
-def _measured(positions: Array, measurement: Measurement, settings: NetworkSettings) -> dict[str, Any]:
+def _measured(
+    positions: Array, point: NetworkPoint, measurement: Measurement, settings: NetworkSettings
+) -> dict[str, Any]:
     alive = positions[np.isfinite(positions).all(axis=1)]
-    return _test_error(alive, measurement, settings) | _flatness(alive[: settings.n_flatness], measurement)
+    flat = _flatness(alive[: settings.n_flatness], point, measurement)
+    return _test_error(alive, measurement, settings) | flat
 
 
-def _excess_loss(real: xr.Dataset, minimum: float) -> tuple[float, float]:
-    losses = real["potential"].values[-_LOSS_FRAMES:].mean(axis=0) - minimum
+def _excess_loss(real: xr.Dataset, minimum: float, settings: NetworkSettings) -> tuple[float, float]:
+    losses = real["potential"].values[settings.late].mean(axis=0) - minimum
     losses = losses[np.isfinite(losses)]
     return _mean(losses) if len(losses) else (math.nan, math.nan)
 
@@ -245,13 +257,19 @@ def _test_error(points: Array, measurement: Measurement, settings: NetworkSettin
     return _pair("test_error", _mean(wrong.mean(axis=1)))
 
 
-def _flatness(points: Array, measurement: Measurement) -> dict[str, Any]:
+def _flatness(points: Array, point: NetworkPoint, measurement: Measurement) -> dict[str, Any]:
+    """Return trace and largest eigenvalue of the Hessian at replicas, with errors between them."""
     if not len(points):
         return _pair("hessian_trace", (math.nan,) * 2) | _pair("hessian_largest_eigenvalue", (math.nan,) * 2)
-    found = flatness(measurement.network, at=points)
-    return _pair("hessian_trace", _mean(found["trace"].values)) | _pair(
-        "hessian_largest_eigenvalue", _mean(found["largest_eigenvalue"].values)
-    )
+    signs = point.signs(len(points) * _PROBES, points.shape[1]).reshape(len(points), _PROBES, -1)
+    traces, largest = np.empty(len(points)), np.empty(len(points))
+    for k, (x, probes) in enumerate(zip(points, signs, strict=True)):
+        curvature = measurement.network.at(x).curvature()
+        # v'(H(x) - H)v for random signs v has the mean tr H(x) - tr H (Hutchinson 1990): without bias, and little noise
+        change = np.sum(probes.T * curvature.matvec(probes.T), axis=0) - measurement.quadratic_forms(probes)
+        traces[k] = measurement.eigenvalues.sum() + change.mean()
+        largest[k] = float(curvature.top(1, tolerance=1e-6)["eigenvalue"][0])
+    return _pair("hessian_trace", _mean(traces)) | _pair("hessian_largest_eigenvalue", _mean(largest))
 
 
 def _mean(values: Array) -> tuple[float, float]:

@@ -51,11 +51,11 @@ def sweep_network(
     seeds: Sequence[int] = (0,),
     momentum: float = 0.0,
     rank: int = 20,
-    t1: float = 40.0,
+    t1: float = 60.0,
     n_frames: int = 11,
     n_replicas: int = 256,
     n_particles: int = 2048,
-    n_flatness: int = 4,
+    n_flatness: int = 32,
     store: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -65,10 +65,11 @@ def sweep_network(
     r"""Compare clouds of real SGD with the network's twin and with exact theory over learning rates and batch sizes.
 
     At the minimum of the regularised loss the Hessian H and the gradient covariance C are measured. At each setting a
-    cloud of replicas is trained by real SGD, the twin is simulated, and both are compared in the leading Hessian
-    directions with the exact stationary covariance S of the discrete map on the quadratic loss,
-    :math:`S = (1 - \mathrm{lr} H) S (1 - \mathrm{lr} H) + \mathrm{lr}^2 C / B`. Clouds start from draws of that
-    Gaussian and run for ``t1``; the second half is compared. H and C are dense: for up to some thousand parameters.
+    cloud of replicas is trained by real SGD and the twin is simulated, both from the minimum, and both are compared in
+    the leading Hessian directions with the exact covariance of the discrete map on the quadratic loss at the same
+    steps, :math:`S_{k+1} = (1 - \mathrm{lr} H) S_k (1 - \mathrm{lr} H) + \mathrm{lr}^2 C / B` with :math:`S_0 = 0`
+    (with momentum, that of heavy ball). The frames of the second half are averaged. H and C are dense: for up to some
+    thousand parameters.
 
     Parameters
     ----------
@@ -96,7 +97,8 @@ def sweep_network(
     Returns
     -------
     xr.Dataset
-        Over (lr, batch_size, seed): the variables of ``analysis.compare``, the same directions' ``variance_predicted``,
+        Over (lr, batch_size, seed): the variables of ``analysis.compare``, the same directions' ``variance_predicted``
+        (averaged over the same frames; ``variance_growth_predicted`` frame by frame),
         ``mean_ratio_real`` and ``mean_ratio_sim`` (variance over prediction), entropies, excess loss measured and
         predicted, test error, trace and largest eigenvalue of the Hessian at replicas, with standard errors; the real
         clouds in reduced coordinates, ``position`` (..., time, particle, coordinate), and their loss at late frames.
@@ -179,7 +181,7 @@ def _swept(plan: NetworkPlan, store: Path, progress: bool | None, *, overwrite: 
     def create() -> Writer:
         measured.append(measure(plan.network, plan.rank))
         for point in plan.points():
-            measured[0].predict(point.sgd)  # refuses settings that have no stationary state before anything is written
+            measured[0].refuse_without_stationary_state(point.sgd)  # before anything is written
         return _new_store(plan, measured[0], store, overwrite=overwrite)
 
     writer = open_writer(store, plan.configuration(), create, overwrite=overwrite, resume=resume)
@@ -196,6 +198,7 @@ def _new_store(plan: NetworkPlan, measurement: Measurement, path: Path, *, overw
         PlannedArray.named("diverged_fraction", points=_POINTS, dims=()),
         PlannedArray.named("position", points=_POINTS, dtype="float32"),
         PlannedArray.named("potential", points=_POINTS),
+        PlannedArray.named("variance_growth_predicted", points=_POINTS),
     ]
     fixed = _coordinates(plan).assign(measurement.variables())
     fixed["minimum_test_error"] = ((), _minimum_test_error(plan, measurement), schema.describe("minimum_test_error"))

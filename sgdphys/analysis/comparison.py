@@ -9,6 +9,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.analysis.entropy_estimators import EntropyEstimate, gaussian_entropy
+from sgdphys.analysis.frames import check_dataset
 from sgdphys.analysis.gaussian_distances import (
     grouped_moments,
     jackknife,
@@ -67,8 +68,9 @@ def compare(real: xr.Dataset, sim: xr.Dataset, after: float | None = None) -> xr
 
 
 def _projected(real: xr.Dataset, sim: xr.Dataset) -> xr.Dataset:
-    schema.validate_cloud(real)
-    schema.validate_cloud(sim)
+    for cloud in (real, sim):
+        check_dataset(cloud)
+        schema.validate_cloud(cloud)
     if "basis" not in sim or "basis" in real or real.sizes[schema.COORDINATE] != sim.sizes[schema.PARAMETER]:
         return real
     reduced = (real["position"].values - sim["origin"].values) @ sim["basis"].values

@@ -53,7 +53,10 @@ def entropy(dataset: xr.Dataset, method: Method = "auto", grid: Grid | None = No
     -------
     xr.Dataset
         ``entropy(time)`` and ``entropy_standard_error(time)``, in nat (0 for a density), and for clouds
-        ``particle_count(time)``. The attribute ``method`` names what was used.
+        ``particle_count(time)``. The attribute ``method`` names what was used. With nearest neighbours the entropy is
+        minus infinity where there is no density: where a hundredth of the particles or more share their places exactly
+        with several others (a start at one or a few points), or all have the same value of a coordinate. Fewer ties
+        count as the spacing of the stored numbers.
 
     Raises
     ------

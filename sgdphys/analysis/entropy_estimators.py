@@ -20,6 +20,8 @@ NEIGHBOURS = 3
 # Variance of n^(1/2) H for uniform points and the third neighbour: .62 +- .01 in 1, 2, 3, 5 and 8 dimensions, from
 # periodic boxes of 500 to 2000 points; independent distances would have trigamma(3) = .395. All densities have it.
 _NEIGHBOUR_EXCESS = 0.62 - float(polygamma(1, NEIGHBOURS))
+_ATOMIC = 0.01  # share of points in atoms from which on a distribution has no density
+_NEAR = 1e-6  # standard deviations around an atom: wider than the steps of single precision normals
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,15 @@ def nearest_neighbour_entropy(points: Array, resolution: float = 0.0) -> Entropy
     points
         Shape (particle, coordinate).
     resolution
-        Smallest distance that the stored positions resolve, in x; smaller ones count as this.
+        Smallest distance that the stored positions resolve, in x; smaller ones count as this, so that the few points
+        that coincide by accident cost no more than they should.
 
     Returns
     -------
     EntropyEstimate
-        Minus infinity when all points coincide, or four do and there is no resolution.
+        Minus infinity when a coordinate is the same for all points, when a hundredth of the points or more sit in
+        atoms, or when four coincide and there is no resolution. An atom is a place that four points or more share
+        exactly, and more than lie around it within ten resolutions or a millionth of the standard deviation.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def nearest_neighbour_entropy(points: Array, resolution: float = 0.0) -> Entropy
     count, dim = points.shape
     if count <= NEIGHBOURS:
         raise ValueError(f"the nearest-neighbour entropy needs {NEIGHBOURS + 1} finite particles or more, got {count}")
-    if np.all(points == points[0]):
+    if np.any(np.ptp(points, axis=0) == 0) or _share_in_atoms(points, resolution) >= _ATOMIC:
         return EntropyEstimate(-math.inf, np.zeros(count))
     distances = cKDTree(points).query(points, NEIGHBOURS + 1)[0][:, -1]
     with np.errstate(divide="ignore"):
@@ -144,6 +149,18 @@ def nearest_neighbour_entropy(points: Array, resolution: float = 0.0) -> Entropy
     ball = dim / 2 * math.log(math.pi) - gammaln(dim / 2 + 1)
     value = digamma(count) - digamma(NEIGHBOURS) + ball + contributions.mean()
     return EntropyEstimate(float(value), contributions, _NEIGHBOUR_EXCESS)
+
+
+def _share_in_atoms(points: Array, resolution: float) -> float:
+    first = np.sort(points[:, 0])
+    repeated = first[NEIGHBOURS:][first[NEIGHBOURS:] == first[:-NEIGHBOURS]]
+    if not repeated.size:
+        return 0.0
+    places, counts = np.unique(points[np.isin(points[:, 0], repeated)], axis=0, return_counts=True)
+    places, counts = places[counts > NEIGHBOURS], counts[counts > NEIGHBOURS]
+    radius = max(10 * resolution, _NEAR * float(points.std(axis=0).min()))
+    near = cKDTree(points).query_ball_point(places, radius, return_length=True) if len(places) else counts
+    return float(counts[2 * counts > near].sum()) / len(points)
 
 
 def histogram_entropy(points: Array, grid: Grid) -> EntropyEstimate:

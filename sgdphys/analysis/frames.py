@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
     from sgdphys.protocols import Array
 
-__all__ = ["axis_labels", "cell_centres", "cell_volume", "finite_points", "frame_count", "resolution", "series"]
+__all__ = [
+    "axis_labels", "cell_centres", "cell_volume", "check_dataset", "finite_points", "frame_count", "resolution",
+    "series",
+]  # fmt: skip
+
+
+def check_dataset(dataset: object) -> None:
+    """Raise ValueError unless it is a Dataset; the message says what would be one."""
+    if not isinstance(dataset, xr.Dataset):
+        raise ValueError(
+            "an analysis takes a Dataset from simulate, train, evolve or stationary (all of it, not its position "
+            f"alone), got {type(dataset).__name__}"
+        )
 
 
 def frame_count(dataset: xr.Dataset) -> int:
@@ -36,8 +48,9 @@ def frame_count(dataset: xr.Dataset) -> int:
     Raises
     ------
     ValueError
-        The Dataset is neither, or has no frame.
+        It is no Dataset, the Dataset is neither, or has no frame.
     """
+    check_dataset(dataset)
     if schema.is_density(dataset):
         schema.validate_density(dataset)
     else:

@@ -69,6 +69,8 @@ def test_a_point_start_has_minus_infinite_entropy():
     ("dataset", "method", "message"),
     [
         (xr.Dataset({"weight": ("time", [1.0])}), "auto", r"a cloud needs position"),
+        (np.zeros((10, 1)), "auto", "an analysis takes a Dataset .* got ndarray"),
+        (cloud_of(np.zeros(10))["position"], "auto", "got DataArray"),
         (cloud_of(np.zeros(10)), "histogram", "method must be one of"),
         (cloud_of(np.full(10, np.nan)), "auto", "got 0"),
         (cloud_of(np.full(10, np.nan)), "grid", "no grid fits 0 finite positions"),

@@ -104,6 +104,28 @@ def test_ties_count_as_the_resolution_of_the_numbers():
     assert nearest_neighbour_entropy(coarse, 1e-3).value == pytest.approx(resolved, abs=0.4)
 
 
+def test_a_cloud_with_atoms_has_minus_infinite_entropy():
+    rng = np.random.default_rng(7)
+    three = np.repeat(rng.normal(size=(3, 2)), 1000, axis=0)
+    half = np.concatenate([rng.normal(size=(3000, 2)), np.zeros((3000, 2))])
+    line = np.stack([rng.normal(size=3000), np.full(3000, 0.5)], axis=1)
+    for points in (three, half, line):
+        assert nearest_neighbour_entropy(points, 1e-16).value == -math.inf
+
+
+def test_a_few_ties_count_as_the_resolution():
+    points = np.random.default_rng(8).normal(size=(20_000, 1))
+    free = nearest_neighbour_entropy(points).value
+    points[:100] = 0.3  # one in two hundred
+    cost = 0.005 * (math.log(1e-16) - np.log(3 / (2 * 20_000 * 0.38)))
+    assert nearest_neighbour_entropy(points, 1e-16).value == pytest.approx(free + cost, abs=0.02)
+
+
+def test_ties_of_single_precision_are_no_atoms():
+    points = np.random.default_rng(9).normal(size=(200_000, 1)).astype(np.float16).astype(np.float64)
+    assert nearest_neighbour_entropy(points, 2.0**-9).value > 0
+
+
 def test_covariance_of_energy_and_entropy_enters_the_error():
     contributions = np.array([0.0, 1.0, 2.0, 3.0])
     estimate = EntropyEstimate(1.0, contributions)

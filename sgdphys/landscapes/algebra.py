@@ -59,6 +59,9 @@ class Linear(BlockLandscape):
     def __post_init__(self) -> None:
         object.__setattr__(self, "slope", finite_array("slope", np.atleast_1d(self.slope), (None,)))
 
+    def __repr__(self) -> str:
+        return f"Linear({_short(self.slope)})"
+
     @property
     def dim(self) -> int:
         """Number of coordinates."""
@@ -121,6 +124,10 @@ class _Combination(BlockLandscape):
         for part, _ in reversed(self.weighted):
             merged |= getattr(part, "variables", dict)()
         return merged
+
+
+def _short(slope: Array) -> str:
+    return str(slope.tolist()) if len(slope) <= 9 else f"slope of {len(slope)} coordinates"
 
 
 def _scaled(term: Term, factor: float) -> Term:
@@ -247,6 +254,9 @@ class Tilted(_Combination):
     def __post_init__(self) -> None:
         _check_landscape(self.of)
         object.__setattr__(self, "slope", finite_array("slope", np.atleast_1d(self.slope), (self.of.dim,)))
+
+    def __repr__(self) -> str:
+        return f"Tilted({self.of!r}, {_short(self.slope)})"
 
     @property
     def weighted(self) -> tuple[tuple[Landscape, float], ...]:

@@ -94,6 +94,12 @@ class Quadratic(BlockLandscape):
         object.__setattr__(self, "basis", columns)
         object.__setattr__(self, "origin", finite_array("origin", origin, (len(columns),)))
 
+    def __repr__(self) -> str:
+        matrix = str(self.matrix.tolist()) if self.matrix.size <= 9 else f"dim={self.dim}"
+        constant = f", constant={self.constant:g}" if self.constant else ""
+        within = "" if self.origin is None else f", within {len(self.origin)} parameters"
+        return f"Quadratic({matrix}{constant}{within})"
+
     @property
     def dim(self) -> int:
         """Number of coordinates."""

@@ -43,6 +43,9 @@ class Curvature:
     objective: Objective
     point: Tensor
 
+    def __repr__(self) -> str:
+        return f"Curvature(d={self.dim}, N={self.objective.n_samples})"
+
     @property
     def dim(self) -> int:
         """Number of parameters d."""

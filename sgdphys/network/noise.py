@@ -47,6 +47,9 @@ class GradientNoise:
     objective: Objective
     point: Tensor
 
+    def __repr__(self) -> str:
+        return f"GradientNoise(d={self.dim}, N={self.n_samples})"
+
     @property
     def dim(self) -> int:
         """Number of parameters d."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sgdphys.checks import whole_number
 from sgdphys.network.checks import check_data, check_loss
 from sgdphys.network.curvature import Curvature
 from sgdphys.network.functional import FlatModel
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = ["Network"]
+
+_QUICK = 10**8  # parameters times samples up to which a repr computes a gradient
 
 
 class Network:
@@ -88,6 +91,12 @@ class Network:
         self._point = self._objective.model.initial
         self._names = {"model": type(model).__name__, "loss": getattr(loss, "__qualname__", type(loss).__name__)}
         check_loss(self._objective, loss)
+
+    def __repr__(self) -> str:
+        text = f"Network({self._names['model']}, d={self.dim}, N={self.n_samples}"
+        if self.dim * self.n_samples <= _QUICK:
+            text += f", loss {self.loss_value:.5g}, gradient norm {self.residual_gradient_norm:.2g}"
+        return f"{text})"
 
     @property
     def dim(self) -> int:
@@ -175,7 +184,7 @@ class Network:
             Symmetric matrices, in loss/x^2.
         """
         points = self._rows(x)
-        what = f"{len(points)} dense Hessians of {self.dim} parameters"
+        what = f"the dense Hessian at {len(points)} points of {self.dim} parameters"
         refuse_above_memory(2 * len(points) * self.dim**2 * 8, what, "use curvature().top(k)")
         matrices = np.stack([Curvature(self._objective, point).dense() for point in points])
         return self._as_given(torch.as_tensor(matrices).to(points), x)
@@ -239,12 +248,11 @@ class Network:
         Raises
         ------
         ValueError
-            ``tolerance`` is not positive or ``max_iterations`` is below 1.
+            ``tolerance`` or ``max_iterations`` is not positive.
         """
         if not tolerance > 0:
             raise ValueError(f"tolerance must be positive, got {tolerance}")
-        if max_iterations < 1:
-            raise ValueError(f"max_iterations must be at least 1, got {max_iterations}")
+        whole_number("max_iterations", max_iterations)
         return self.at(minimise(self._objective, self._point, tolerance, max_iterations))
 
     def noise(self) -> GradientNoise:
@@ -277,21 +285,14 @@ class Network:
 
     def configuration(self) -> dict[str, Any]:
         """Return what a stored run tells about the network."""
-        return {
-            **self._names,
-            "dim": self.dim,
-            "n_samples": self.n_samples,
-            "weight_decay": self.weight_decay,
-            "dtype": str(self._point.dtype),
-        }
+        sizes = {"dim": self.dim, "n_samples": self.n_samples}
+        return {**self._names, **sizes, "weight_decay": self.weight_decay, "dtype": str(self._point.dtype)}
 
     def _rows(self, x: Any) -> Tensor:
         points = self._point[None] if x is None else to_tensor(x, device=self._point.device, dtype=self._point.dtype)
-        points = points if points.ndim == 2 else points[None]
-        if points.ndim != 2 or points.shape[1] != self.dim:
-            raise ValueError(
-                f"parameters must have shape (particle, {self.dim}) or ({self.dim},), got {tuple(np.shape(x))}"
-            )
+        points, d = points if points.ndim == 2 else points[None], self.dim
+        if points.ndim != 2 or points.shape[1] != d:
+            raise ValueError(f"parameters must have shape (particle, {d}) or ({d},), got {tuple(np.shape(x))}")
         return points
 
     @staticmethod

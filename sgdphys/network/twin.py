@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sgdphys.checks import whole_number
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,12 +27,19 @@ class Twin(NamedTuple):
     landscape: Quadratic
     noise: Full
 
+    def __repr__(self) -> str:
+        eigenvalues = np.diag(self.landscape.matrix)
+        ends = f"{eigenvalues[0]:.3g}" if len(eigenvalues) == 1 else f"{eigenvalues[0]:.3g} ... {eigenvalues[-1]:.3g}"
+        return f"Twin(rank {len(eigenvalues)}, eigenvalues {ends})"
+
 
 def twin_of(network: Network, rank: int) -> Twin:
     """Return the twin of a network at its minimum, see :meth:`sgdphys.network.problem.Network.twin`."""
     from sgdphys.landscapes import Quadratic  # loads the compiler, which a network that is only measured does not need
     from sgdphys.noises import Full
 
+    if whole_number("rank", rank) > network.dim:
+        raise ValueError(f"rank must lie between 1 and the number of parameters {network.dim}, got {rank}")
     leading = network.curvature().top(rank)
     directions = leading["eigenvector"].values
     covariance = network.noise().project(directions)

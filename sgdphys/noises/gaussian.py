@@ -87,6 +87,10 @@ class Diagonal:
             raise ValueError(f"the diffusion must be finite and not negative, got {_extreme(values)}")
         object.__setattr__(self, "c", values)
 
+    def __repr__(self) -> str:
+        values = np.asarray(self.c)
+        return _short("Diagonal", values, f"dim={len(values)}, c from {values.min():.3g} to {values.max():.3g}")
+
     def diffusion(self, x: Array) -> Array:
         """Return diag(c) for each point of ``x`` (particle, coordinate)."""
         return _repeated(np.diag(np.asarray(self.c)), x)
@@ -150,6 +154,10 @@ class Full:
             raise ValueError(
                 f"the diffusion matrix must be positive semi-definite, its smallest eigenvalue is {smallest:.3g}"
             )
+
+    def __repr__(self) -> str:
+        matrix = np.asarray(self.matrix)
+        return _short("Full", matrix, f"dim={len(matrix)}, trace {np.trace(matrix):.3g}")
 
     @functools.cached_property
     def _decomposition(self) -> tuple[Array, Array]:
@@ -220,6 +228,10 @@ class LowRank:
             raise ValueError("the factor must be finite, it holds NaN or infinity")
         object.__setattr__(self, "factor", values)
 
+    def __repr__(self) -> str:
+        factor = np.asarray(self.factor)
+        return _short("LowRank", factor, f"dim={len(factor)}, rank {factor.shape[1]}, trace {np.sum(factor**2):.3g}")
+
     def diffusion(self, x: Array) -> Array:
         """Return B B^T for each point of ``x`` (particle, coordinate)."""
         values = np.asarray(self.factor)
@@ -248,6 +260,10 @@ class LowRank:
     def configuration(self) -> dict[str, Any]:
         """Return the name, and the entries of a small factor."""
         return {"noise": "LowRank", "factor": _listed(np.asarray(self.factor))}
+
+
+def _short(name: str, values: Array, outline: str) -> str:
+    return f"{name}({values.tolist() if values.size <= 9 else outline})"
 
 
 def _frozen(values: ArrayLike) -> Array:

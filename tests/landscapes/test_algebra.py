@@ -88,3 +88,8 @@ def test_operators_refuse_other_things():
         DoubleWell() + 1
     with pytest.raises(TypeError):
         DoubleWell() * "2"
+
+
+def test_slopes_are_shown_in_one_line():
+    assert repr(Linear([1.0, -2.0])) == "Linear([1.0, -2.0])"
+    assert repr(Tilted(Quadratic(np.eye(40)), np.ones(40))) == "Tilted(Quadratic(dim=40), slope of 40 coordinates)"

@@ -71,7 +71,7 @@ def test_functions_that_make_no_landscape_are_refused_in_one_line(potential, gra
 
 @pytest.mark.parametrize(
     ("dim", "rule"),
-    [(0, "must be a positive integer"), (-1, "must be a positive integer"), (3, "does not fit"), (10**400, "must be at most")],
+    [(0, "be a positive integer"), (-1, "be a positive integer"), (3, "does not fit"), (10**400, "must be at most")],
 )
 def test_a_dimension_that_does_not_fit_is_refused(dim, rule):
     with pytest.raises(ValueError, match=rule):

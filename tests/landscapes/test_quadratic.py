@@ -70,3 +70,10 @@ def test_embedding_becomes_schema_variables():
 def test_what_is_no_quadratic_form_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Quadratic(**arguments)
+
+
+def test_it_is_shown_in_one_line():
+    assert repr(Quadratic([[2.0]])) == "Quadratic([[2.0]])"
+    assert repr(Quadratic(np.eye(10))) == "Quadratic(dim=10)"
+    embedded = Quadratic(np.eye(2), 0.5, origin=np.zeros(30), basis=np.eye(30)[:, :2])
+    assert repr(embedded) == "Quadratic([[1.0, 0.0], [0.0, 1.0]], constant=0.5, within 30 parameters)"

@@ -110,7 +110,7 @@ def test_points_of_another_shape_are_refused(perceptron):
 def test_matrices_larger_than_memory_are_refused():
     network = Network(torch.nn.Linear(2_000_000, 1), torch.nn.MSELoss(), (np.ones((2, 2_000_000)), np.ones((2, 1))))
     for ask in (network.hessian, network.noise().dense, network.curvature().dense):
-        with pytest.raises(MemoryLimitError, match=r"of 2000001 parameters takes .* TB, .* are free; use "):
+        with pytest.raises(MemoryLimitError, match=r"of 2000001 parameters: .* TB are needed, .* are free; use "):
             ask()
 
 

@@ -65,3 +65,18 @@ def test_a_linear_network_has_its_repeated_curvatures():
     network = sp.Network(torch.nn.Linear(3, 2, bias=False), torch.nn.MSELoss(), data).minimum()
     expected = np.repeat(np.linalg.eigvalsh(data[0].T @ data[0] / 40)[::-1], 2)
     np.testing.assert_allclose(np.diag(network.twin(4).landscape.matrix), expected[:4], rtol=1e-8)
+
+
+def test_what_is_measured_is_shown_in_one_line(digits):
+    assert repr(digits).startswith(f"Network(Sequential, d={digits.dim}, N={digits.n_samples}, loss 0.")
+    assert repr(digits.noise()) == f"GradientNoise(d={digits.dim}, N={digits.n_samples})"
+    assert repr(digits.curvature()) == f"Curvature(d={digits.dim}, N={digits.n_samples})"
+    twin = digits.twin(2)
+    first, second = np.diag(twin.landscape.matrix)
+    assert repr(twin) == f"Twin(rank 2, eigenvalues {first:.3g} ... {second:.3g})"
+
+
+@pytest.mark.parametrize("rank", [0, 32, 2.5])
+def test_a_rank_that_is_none_is_refused(perceptron, rank):
+    with pytest.raises(ValueError, match="rank must"):
+        perceptron.twin(rank)

@@ -111,3 +111,17 @@ def test_noises_cannot_be_changed():
     noise = Full(np.eye(2))
     with pytest.raises(ValueError, match="read-only"):
         noise.matrix[0, 0] = 5.0
+
+
+@pytest.mark.parametrize(
+    ("noise", "text"),
+    [
+        (Diagonal([1.0, 2.0]), "Diagonal([1.0, 2.0])"),
+        (Diagonal(np.linspace(0.5, 2, 40)), "Diagonal(dim=40, c from 0.5 to 2)"),
+        (Full(np.eye(2)), "Full([[1.0, 0.0], [0.0, 1.0]])"),
+        (Full(np.eye(40)), "Full(dim=40, trace 40)"),
+        (LowRank(np.ones((40, 2))), "LowRank(dim=40, rank 2, trace 80)"),
+    ],
+)
+def test_a_large_noise_is_shown_in_one_line(noise, text):
+    assert repr(noise) == text

@@ -68,8 +68,8 @@ def train(
         Parameters (coordinate,) or (particle, coordinate); None for those of the network. An earlier cloud goes on from
         its last frame and absolute step, with its velocities; with the same seed that is the run without the break.
     save_at
-        Number of equally spaced frames including both ends, an array of times (snapped to steps), or 0 for the final
-        state alone.
+        Number of equally spaced frames including both ends (1: the final state alone), or an array of times, snapped to
+        steps. A trained cloud without a frame would hold nothing: 0 is refused.
     seed, point
         Name the minibatches; different points of a sweep are independent.
     record_potential
@@ -100,7 +100,7 @@ def train(
     sgd = _fitted(sgd, network)
     state = _beginning(network, start, n_replicas, momentum=sgd.momentum > 0)
     last = last_step(state.step, sgd.lr, None, n_steps)
-    saved = saved_steps(np.maximum(save_at, 1) if np.ndim(save_at) == 0 else save_at, state.step, last, sgd.lr)
+    saved = saved_steps(save_at, state.step, last, sgd.lr)
     _check_size(network, state, saved, last, storage, threads)
     replicas = Replicas(network.objective, sgd, key_of(seed, *point), state, threads)
     frames = replicas.run(saved, last, np.dtype(storage), progress)
@@ -165,6 +165,8 @@ def _beginning(network: Network, start: Any, n_replicas: int | None, *, momentum
 def _check_size(
     network: Network, state: State, saved: NDArray[np.int64], last: int, storage: str, threads: int | None
 ) -> None:
+    if not len(saved):
+        raise ValueError("save_at would keep nothing of the trained cloud; use save_at=1 for the final state alone")
     if storage not in {"float64", "float32"}:
         raise ValueError(f"storage must be 'float64' or 'float32', got {storage!r}")
     if threads is not None and threads < 1:

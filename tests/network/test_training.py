@@ -113,7 +113,7 @@ def test_a_replica_follows_the_optimiser_of_torch(perceptron, classes, momentum,
 def test_a_continued_run_is_the_run_without_the_break(perceptron, sampling):
     sgd = SGD(0.2, 7, momentum=0.5, sampling=sampling)
     whole = train(perceptron, sgd, n_replicas=6, n_steps=41, save_at=2, seed=3)
-    half = train(perceptron, sgd, n_replicas=6, n_steps=18, save_at=0, seed=3)
+    half = train(perceptron, sgd, n_replicas=6, n_steps=18, save_at=1, seed=3)
     rest = train(perceptron, sgd, start=half, n_steps=23, save_at=2, seed=3)
     assert np.array_equal(rest["position"].values[-1], whole["position"].values[-1])
     assert np.array_equal(rest["velocity"].values[-1], whole["velocity"].values[-1])
@@ -179,7 +179,7 @@ def test_frames_times_and_configuration(perceptron):
 
 
 def test_only_the_final_state(perceptron):
-    cloud = train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=10, save_at=0)
+    cloud = train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=10, save_at=1)
     assert cloud["step"].values.tolist() == [10] and "velocity" not in cloud
 
 
@@ -210,6 +210,7 @@ def test_torch_is_left_as_it_was(perceptron):
         (SGD(0.1, 3), {"start": np.zeros((4, 31))}, r"got \(4, 31\)"),
         (SGD(0.1, 3), {"start": np.full(31, np.nan)}, "start must be finite"),
         (SGD(0.1, 3), {"save_at": [0.0, 5.0]}, "save_at must lie between 0 and 1, got 0 to 5"),
+        (SGD(0.1, 3), {"save_at": 0}, "use save_at=1 for the final state alone"),
         (SGD(0.1, 3), {"storage": "float16"}, "storage must be 'float64' or 'float32', got 'float16'"),
         (SGD(0.1, 3), {"threads": 0}, "threads must be positive, got 0"),
         (SGD(0.1, 3), {"seed": -1}, "seed must not be negative"),

@@ -71,7 +71,7 @@ def evaluate(terms: Iterable[Term], x: Array, rows: int) -> Array:
     Array
         Values, shape (particle, rows).
     """
-    points = np.ascontiguousarray(x, dtype=np.float64)
+    points = np.require(x, np.float64, ("C", "W"))  # compiled code takes no read-only array
     out = np.empty((len(points), rows))
     if len(points):
         _compiled()(tuple(pack(terms)), points, np.zeros((points.shape[1], WIDTH)), np.zeros((rows, WIDTH)), out)

@@ -115,9 +115,10 @@ def settle(
 
 
 def _check_kinds(landscape: Any, noise: Any, sgd: Any, integrator: Any) -> None:
-    if isinstance(landscape, (str, type)):
-        example = 'landscapes.Expression("x**4/4 - x**2/2")'
-        raise ValueError(f"landscape must be an object such as {example}, got {landscape!r:.60}")
+    if isinstance(landscape, str):
+        raise ValueError(f'landscape must be an object, got text; use landscapes.Expression("{landscape:.60}")')
+    if isinstance(landscape, type):
+        raise ValueError(f"landscape must be an object such as landscapes.DoubleWell(), got {landscape!r:.60}")
     if not hasattr(landscape, "gradient_terms"):
         raise ValueError(
             f"{type(landscape).__name__} has no kernels for the engine; "

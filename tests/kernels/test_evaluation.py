@@ -36,3 +36,10 @@ def test_a_scaled_term_is_a_multiple():
 def test_points_may_be_strided_or_integer():
     x = np.arange(12).reshape(6, 2)[::2]
     np.testing.assert_allclose(evaluate([BlockTerm(CUBE, np.array([1.0]))], x, 2), x.astype(float) ** 3)
+
+
+def test_points_may_be_read_only():
+    x = np.ones((3, 1))
+    x.flags.writeable = False
+    assert np.all(evaluate([BlockTerm(CUBE, np.array([2.0]))], x, 1) == 2)
+    assert not x.flags.writeable

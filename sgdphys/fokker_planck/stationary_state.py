@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset
 from sgdphys.fokker_planck.discretisation import discretise
+from sgdphys.fokker_planck.elimination import chain_of, eliminate, elimination_work
 from sgdphys.fokker_planck.operator import Operator, factorise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import xarray as xr
-    from numpy.typing import NDArray
 
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array, Landscape, Noise
@@ -77,7 +76,7 @@ def _choose(method: Method, operator: Operator) -> str:
         )
     if method != "auto":
         return method
-    return "elimination" if operator.grid.size * _bandwidth(operator.grid) ** 2 < _ELIMINATION_WORK else "factorisation"
+    return "elimination" if elimination_work(operator.grid) < _ELIMINATION_WORK else "factorisation"
 
 
 def _residual(operator: Operator, density: Array) -> float:
@@ -85,15 +84,10 @@ def _residual(operator: Operator, density: Array) -> float:
     return float(np.abs(matrix @ density).max() / (abs(matrix) @ density).max())
 
 
-def _bandwidth(grid: Grid) -> int:
-    return grid.size // max(grid.shape)
-
-
 def stationary_by_elimination(operator: Operator) -> Array:
     """Return the null vector of an operator by censoring one cell after another, shape (cell,), normalised.
 
-    A path through an eliminated cell becomes a direct hop of the rate in * out / (total out). Only positive numbers are
-    added, multiplied and divided, so rounding errors are relative to each entry.
+    See :func:`sgdphys.fokker_planck.elimination.eliminate`: every cell has a small relative error.
 
     Parameters
     ----------
@@ -109,43 +103,18 @@ def stationary_by_elimination(operator: Operator) -> Array:
     ----------
     Grassmann, Taksar & Heyman 1985, Oper. Res. 33, 1107.
     """
-    grid = operator.grid
-    order = np.arange(grid.size).reshape(grid.shape).transpose(np.argsort(grid.shape)[::-1]).ravel()
-    band = _bandwidth(grid)
-    rates = _banded_rates(operator, order, band)
-    step, width = rates.strides
-    for cell in range(grid.size - 1, 0, -1):
-        first = max(0, cell - band)
-        rows, offsets = np.arange(first, cell), cell - np.arange(first, cell)
-        outgoing = rates[cell, band - offsets]
-        incoming = rates[rows, band + offsets] / outgoing.sum()
-        rates[rows, band + offsets] = incoming
-        window = as_strided(rates[first:, band:], (cell - first, cell - first), (step - width, width))
-        window += incoming[:, None] * outgoing
-    return _substituted(rates, order, band, operator)
-
-
-def _banded_rates(operator: Operator, order: NDArray[np.int64], band: int) -> Array:
-    # rates[i, band + j - i] is the rate from the i-th to the j-th cell of the order
-    place = np.empty(order.size, dtype=np.int64)
-    place[order] = np.arange(order.size)
-    left, right = place[operator.left], place[operator.right]
-    rates = np.zeros((order.size, 2 * band + 1))
-    rates[left, band + right - left] = operator.forward
-    rates[right, band + left - right] = operator.backward
-    return rates
-
-
-def _substituted(rates: Array, order: NDArray[np.int64], band: int, operator: Operator) -> Array:
-    ordered = np.zeros(order.size)
+    chain = chain_of(operator)
+    nothing = np.zeros(operator.grid.size)
+    eliminate(chain, nothing, nothing.copy())
+    ordered = np.zeros(operator.grid.size)
     ordered[0] = 1.0
-    for cell in range(1, order.size):
-        before = np.arange(max(0, cell - band), cell)
-        ordered[cell] = ordered[before] @ rates[before, band + cell - before]
-        if ordered[cell] > 1e200:
-            ordered[: cell + 1] /= ordered[cell]
+    for place in range(1, ordered.size):
+        before = np.arange(max(0, place - chain.band), place)
+        ordered[place] = ordered[before] @ chain.rates[before, chain.band + place - before]
+        if ordered[place] > 1e200:
+            ordered[: place + 1] /= ordered[place]
     density = np.empty_like(ordered)
-    density[order] = ordered
+    density[chain.order] = ordered
     return np.asarray(density / (density.sum() * operator.grid.cell_volume))
 
 

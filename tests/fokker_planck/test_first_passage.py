@@ -5,7 +5,7 @@ from grid_landscapes import Bowl, Well
 
 from sgdphys import SGD
 from sgdphys.errors import FormulaError
-from sgdphys.fokker_planck import Grid, mean_first_passage_time
+from sgdphys.fokker_planck import Grid, first_passage, mean_first_passage_time
 from sgdphys.noises import Diagonal, Isotropic
 
 LINE = Grid([(-3, 3, 800)])
@@ -21,6 +21,75 @@ def test_times_of_the_double_well(temperature, across, to_the_top):
     assert float(found) == pytest.approx(across, rel=3e-4)
     found = mean_first_passage_time(Well(), temperature=temperature, grid=LINE, start=-1.0, target="x > 0")
     assert float(found) == pytest.approx(to_the_top, rel=3e-4)
+
+
+def quadrature(temperature, start, target, points=400_001):
+    """Return the time of the double well from its double integral by trapezia, with the wall at -3."""
+    x = np.linspace(-3, target, points)
+    exponent = (x**4 / 4 - x**2 / 2) / temperature
+    weights = np.exp(exponent.min() - exponent)
+    below = np.append(0.0, np.cumsum((weights[1:] + weights[:-1]) / 2 * (x[1] - x[0])))[x >= start - 1e-12]
+    integrand = np.exp(exponent[x >= start - 1e-12]) * below
+    return np.exp(-exponent.min()) / temperature * (integrand.sum() - integrand[[0, -1]].mean()) * (x[1] - x[0])
+
+
+@pytest.mark.parametrize(("temperature", "time"), [(0.015, 7.88e7), (0.0125, 2.199e9), (0.01, 3.25e11)])
+def test_golden_times_at_low_temperature(temperature, time):
+    found = mean_first_passage_time(Well(), temperature=temperature, grid=LINE, start=-1.0, target="x > 1")
+    assert float(found) == pytest.approx(time, rel=2e-3)  # the digits of the golden number
+
+
+@pytest.mark.parametrize("temperature", [0.009, 0.007, 0.006, 0.005, 0.003])
+def test_rounding_does_not_spoil_long_times(temperature):
+    # the error is that of the spacing alone; solved with subtractions the time at .006 came out as -6.5e14
+    grid = Grid([(-3, 3, 600)])
+    found = mean_first_passage_time(Well(), temperature=temperature, grid=grid, start=-1.0, target="x > 1")
+    assert float(found) == pytest.approx(quadrature(temperature, -1.0, 1.0), rel=4e-3)
+
+
+def test_long_times_in_the_plane():
+    # 1e21, far beyond what a factorisation resolves
+    settings = {"temperature": 0.005, "target": "x > 1"}
+    grid = Grid([(-2, 2, 120), (-0.5, 0.5, 12)])
+    plane = mean_first_passage_time(Well(dim=2), grid=grid, start=(-1, 0.1), **settings)
+    line = mean_first_passage_time(Well(), grid=Grid([(-2, 2, 120)]), start=-1.0, **settings)
+    assert float(line) > 1e21
+    assert float(plane) == pytest.approx(float(line), rel=1e-9)
+
+
+def test_both_solutions_of_the_plane_agree(monkeypatch):
+    settings = {"temperature": 0.06, "grid": Grid([(-2, 2, 40), (-1, 1, 20)]), "start": (-1, 0.3)}
+    settings |= {"noise": Diagonal([1, 0.3]), "target": "x**2 + y**2 < 0.1 or x > 1 and y < 0"}
+    factorised = mean_first_passage_time(Well(dim=2), **settings)
+    monkeypatch.setattr(first_passage, "_EXACT", 0.0)
+    assert float(mean_first_passage_time(Well(dim=2), **settings)) == pytest.approx(float(factorised), rel=1e-10)
+
+
+def test_a_time_lost_in_rounding_is_refused(monkeypatch):
+    monkeypatch.setattr(first_passage, "_ELIMINATION_WORK", 0)
+    with pytest.raises(ValueError, match="lost in rounding, with a relative error of about"):
+        mean_first_passage_time(Well(), temperature=0.005, grid=LINE, start=-1.0, target="x > 1")
+
+
+@pytest.mark.parametrize("cells", [61, 600, 6000])
+def test_the_time_vanishes_at_the_edge_of_the_target(cells):
+    # interpolated to the first centre inside, as if the time were 0 only there, .999 gave .03 on 600 cells
+    settings = {"temperature": 0.1, "grid": Grid([(-3, 3, cells)])}
+    for start in (1.0, 1.01, 2.9):
+        assert float(mean_first_passage_time(Well(), start=start, target="x > 1", **settings)) == 0
+        assert float(mean_first_passage_time(Well(), start=-start, target="x < -1", **settings)) == 0
+    for start in (0.999, 0.99, 0.97):
+        exact = quadrature(0.1, start, 1.0)
+        for sign, target in ((1, "x > 1"), (-1, "x < -1")):
+            found = mean_first_passage_time(Well(), start=sign * start, target=target, **settings)
+            assert float(found) == pytest.approx(exact, rel=0.05 if cells == 61 else 2e-3)
+
+
+def test_the_time_vanishes_at_an_edge_in_the_plane():
+    grid = Grid([(-2, 2, 41), (-2, 2, 40)])
+    plane = mean_first_passage_time(Well(dim=2), temperature=0.1, grid=grid, start=(-1, 0.993), target="y > 1")
+    exact = mean_first_passage_time(Bowl(), temperature=0.1, grid=Grid([(-2, 2, 40)]), start=0.993, target="x > 1")
+    assert 0 < float(plane) == pytest.approx(float(exact), rel=1e-9)
 
 
 def test_second_order_wherever_the_edge_lies_in_its_cell():
@@ -68,7 +137,9 @@ def test_a_start_inside_takes_no_time():
     ("arguments", "error", "message"),
     [
         ({"target": "x > 10"}, ValueError, "holds no cell centre"),
-        ({"target": lambda x: [True]}, ValueError, "800 cells, got 1 answers"),
+        ({"target": "x > -2.999", "start": -2.9995}, ValueError, "every cell centre but not the start"),
+        ({"temperature": 1e-4}, ValueError, "too long for a number"),
+        ({"target": lambda x: [True]}, ValueError, "800 points, got 1 answers"),
         ({"target": "z > 1"}, FormulaError, "z"),
         ({"start": 9.0}, ValueError, "outside the walls"),
     ],

@@ -33,7 +33,7 @@ class StoreFrames(Frames):
 
     def __init__(self, plan: Plan, path: Path) -> None:
         super().__init__(plan)
-        from sgdphys.store import describe_store
+        from sgdphys.store import describe_store, refuse_other_random_numbers
 
         self.path = path
         self.writer: Writer | None = None
@@ -42,6 +42,7 @@ class StoreFrames(Frames):
             summary = describe_store(path)
             if summary.attributes.get("configuration") != plan.configuration:
                 raise StoreError(f"{path} belongs to another run; choose another store=, or overwrite=True")
+            refuse_other_random_numbers(path, summary.attributes)
             self.complete = summary.complete
 
     def begin(self, ending: Variables) -> Checkpoint | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sgdphys.store.creation import PlannedArray, create_store, save_dataset
+    from sgdphys.store.directory import refuse_other_random_numbers
     from sgdphys.store.reading import StoreSummary, describe_store, open_store
     from sgdphys.store.verification import Verification, verify
     from sgdphys.store.writing import Writer, resume_store
@@ -26,6 +27,7 @@ _NAMES = {
     "PlannedArray": "creation",
     "create_store": "creation",
     "save_dataset": "creation",
+    "refuse_other_random_numbers": "directory",
     "StoreSummary": "reading",
     "describe_store": "reading",
     "open_store": "reading",
@@ -37,7 +39,7 @@ _NAMES = {
 
 __all__ = [
     "PlannedArray", "StoreSummary", "Verification", "Writer", "create_store", "describe_store", "open_store",
-    "resume_store", "save_dataset", "verify",
+    "refuse_other_random_numbers", "resume_store", "save_dataset", "verify",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from sgdphys.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMIT_FILE", "Commit", "read_commit", "write_commit"]
 
 COMMIT_FILE = "commit.json"
+WAY_OUT = "write the store again with overwrite=True (--overwrite)"
 
 
 @dataclass
@@ -75,8 +77,15 @@ def write_commit(store: Path, commit: Commit) -> None:
     os.replace(temporary, store / COMMIT_FILE)
 
 
-def read_commit(store: Path) -> Commit:
+def read_commit(store: Path, attributes: Mapping[str, Any] | None = None) -> Commit:
     """Return the marker of the store.
+
+    Parameters
+    ----------
+    store
+        Directory of the store.
+    attributes
+        The store's attributes, with which the marker is compared if they are given.
 
     Returns
     -------
@@ -86,15 +95,31 @@ def read_commit(store: Path) -> Commit:
     Raises
     ------
     StoreError
-        The marker is missing or cannot be read; sgdphys never leaves a store so.
+        The marker is missing, cannot be read, or does not fit the store; sgdphys never leaves a store so.
     """
     try:
         content: dict[str, Any] = json.loads((store / COMMIT_FILE).read_text(encoding="utf-8"))
         shape = tuple(content["shape"])
         frames = np.array(content["frames"], np.int64).reshape(shape)
         finished = np.array(content["finished"], np.bool_).reshape(shape)
-        return Commit(frames, finished, content["slot"], tuple(content["state_point"]))
+        commit = Commit(frames, finished, content["slot"], tuple(content["state_point"]))
     except FileNotFoundError as error:
-        raise StoreError(f"{store} has lost {COMMIT_FILE}, so nothing in it counts; write it again") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{store}: {COMMIT_FILE} cannot be read ({error}); write the store again") from error
+        raise StoreError(f"{store} has lost {COMMIT_FILE}, so nothing in it counts; {WAY_OUT}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{store}: {COMMIT_FILE} cannot be read ({error}); {WAY_OUT}") from error
+    if attributes is not None:
+        _refuse_impossible(store, commit, attributes)
+    return commit
+
+
+def _refuse_impossible(store: Path, commit: Commit, attributes: Mapping[str, Any]) -> None:
+    planned, points = int(attributes["frames"]), len(attributes["points"])
+    if commit.frames.ndim != points:
+        raise StoreError(
+            f"{store}: {COMMIT_FILE} counts over {commit.frames.ndim} dimensions, the store has {points}; {WAY_OUT}"
+        )
+    outside = commit.frames[(commit.frames < 0) | (commit.frames > planned)]
+    if outside.size:
+        raise StoreError(f"{store}: {COMMIT_FILE} tells of {outside[0]} frames of {planned}; {WAY_OUT}")
+    if commit.slot not in {None, 0, 1}:
+        raise StoreError(f"{store}: {COMMIT_FILE} names checkpoint {commit.slot!r}, there are 0 and 1; {WAY_OUT}")

@@ -152,6 +152,7 @@ def _lay_out(
         "coordinates": [str(name) for name in fixed.coords if name not in labels],
         "labels": labels,
         "planned": [array.name for array in planned],
+        "fixed": [str(name) for name in fixed.variables if str(name) not in labels],
     }
     group = zarr.create_group(str(store), zarr_format=3, attributes=_plain(attributes))
     for name, variable in fixed.variables.items():

@@ -6,13 +6,21 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sgdphys.errors import StoreError
-from sgdphys.schema import FORMAT_VERSION
-from sgdphys.store.commit import Commit, read_commit
+from sgdphys.schema import FORMAT_VERSION, RNG_VERSION
+from sgdphys.store.commit import COMMIT_FILE, WAY_OUT, Commit, read_commit
 
-__all__ = ["existing_store", "make_way", "progress_line", "read_attributes", "remove_store", "resolve"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "existing_store", "make_way", "progress_line", "read_attributes", "refuse_other_random_numbers", "remove_store",
+    "resolve",
+]  # fmt: skip
+
+_NEEDED = ("points", "frames", "coordinates", "labels", "planned")
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
@@ -54,20 +62,48 @@ def existing_store(path: Path) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        There is nothing, no store, or a store of a newer format.
+        There is nothing, no store, or a store of another format.
     """
     if not path.exists():
         raise StoreError(f"there is no store at {path}")
     attributes = read_attributes(path)
     if attributes is None:
-        raise StoreError(f"{path} is not a sgdphys store")
+        raise StoreError(f"{path} is not a sgdphys store{_damage(path)}")
+    lost = [name for name in _NEEDED if name not in attributes]
+    if lost:
+        raise StoreError(f"{path}: zarr.json has lost {', '.join(lost)}; {WAY_OUT}")
     version = attributes["sgdphys_format"]
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise StoreError(f"{path} has format {version!r}, which no sgdphys ever wrote; {WAY_OUT}")
+    if version > FORMAT_VERSION:
         raise StoreError(
             f"{path} has format {version}, newer than {FORMAT_VERSION}, the newest this sgdphys reads; "
             "install a newer sgdphys to open it"
         )
     return attributes
+
+
+def _damage(path: Path) -> str:
+    # a folder with our marker was a store of ours once
+    if not (path / COMMIT_FILE).exists():
+        return ""
+    return ": it has commit.json but no zarr.json that can be read; remove the folder and write the store again"
+
+
+def refuse_other_random_numbers(path: Path, attributes: Mapping[str, object]) -> None:
+    """Refuse to go on with a store whose first part was made with other random numbers.
+
+    Raises
+    ------
+    StoreError
+        Its ``rng_version`` is not the one of this sgdphys.
+    """
+    version = attributes.get("rng_version")
+    if version != RNG_VERSION:
+        raise StoreError(
+            f"{path} was made with random numbers of version {version}, this sgdphys makes version {RNG_VERSION}; "
+            "overwrite=True (--overwrite) replaces it"
+        )
 
 
 def progress_line(path: Path, commit: Commit, planned_frames: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,10 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.errors import StoreError
+from sgdphys.store.chunks import refuse_missing
 from sgdphys.store.commit import Commit, read_commit
 from sgdphys.store.directory import existing_store, progress_line, resolve
+from sgdphys.store.lazy_arrays import StoreBackend
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreSummary", "describe_store", "open_fixed", "open_store"]
 
-_BOOKKEEPING = ("points", "frames", "coordinates", "labels", "planned")
+_BOOKKEEPING = ("points", "frames", "coordinates", "labels", "planned", "fixed")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def describe_store(path: str | os.PathLike[str]) -> StoreSummary:
     """Return how much of the store is there, without reading its arrays; refused as by ``open_store``."""
     target = resolve(path)
     attributes = existing_store(target)
-    commit = read_commit(target)
+    commit = read_commit(target, attributes)
     user = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
     line = progress_line(target, commit, int(attributes["frames"]))
     return StoreSummary(line, commit.complete, commit.empty_so_far, user)
@@ -63,17 +64,19 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     Raises
     ------
     StoreError
-        There is no store, it has a newer format, or nothing in it was committed yet.
+        There is no store, it has another format, nothing in it was committed yet, or committed chunks are missing.
+        A chunk that cannot be decoded is refused when its values are used.
     """
     target = resolve(path)
     attributes = existing_store(target)
-    commit = read_commit(target)
+    commit = read_commit(target, attributes)
     planned_frames = int(attributes["frames"])
     if commit.empty_so_far:
         raise StoreError(
             f"{target} holds no committed frame yet (0 of {planned_frames}); "
             "run it again with --resume to continue or --overwrite to replace it"
         )
+    refuse_missing(target, attributes, commit)
     dataset = _labelled(_arrays(target), attributes)
     points = tuple(attributes["points"])
     timeless = [name for name in attributes["planned"] if schema.TIME not in dataset[name].dims]
@@ -91,9 +94,7 @@ def open_fixed(path: Path) -> xr.Dataset:
 
 
 def _arrays(path: Path) -> xr.Dataset:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Object at .* is not recognized as a component of a Zarr hierarchy")
-        dataset: xr.Dataset = xr.open_zarr(str(path), consolidated=False, chunks=None, decode_cf=False)
+    dataset: xr.Dataset = xr.open_dataset(path, engine=StoreBackend, chunks=None)
     return dataset
 
 

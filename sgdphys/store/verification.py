@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import zarr
-
-from sgdphys import schema
-from sgdphys.store.commit import Commit, read_commit
+from sgdphys.errors import StoreError
+from sgdphys.store.chunks import array_names, chunk_key, committed_chunks, open_array
+from sgdphys.store.commit import read_commit
 from sgdphys.store.directory import existing_store, progress_line, resolve
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = ["Verification", "verify"]
 
@@ -67,19 +63,21 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     """
     target = resolve(path)
     attributes = existing_store(target)
-    commit = read_commit(target)
-    group = zarr.open_group(str(target), mode="r")
-    n_points = len(attributes["points"])
+    commit = read_commit(target, attributes)
     missing, corrupt, n_chunks = [], [], 0
-    for name in [*_fixed_names(target, attributes["planned"]), *attributes["planned"]]:
-        if not (target / name / "zarr.json").exists():
+    for name in array_names(target, attributes):
+        metadata = target / name / "zarr.json"
+        if not metadata.exists():
             missing.append(f"{name}/zarr.json")
             continue
-        array: Any = group[name]
-        points = n_points if name in attributes["planned"] else 0
-        for chunk in _committed_chunks(array, commit, points, planned=name in attributes["planned"]):
+        try:
+            array = open_array(target, name)
+        except StoreError:
+            corrupt.append(f"{name}/zarr.json")
+            continue
+        for chunk in committed_chunks(name, array, commit, attributes):
             n_chunks += 1
-            key = "/".join([name, "c", *map(str, chunk)])
+            key = chunk_key(name, chunk)
             if not (target / key).exists():
                 missing.append(key)
             elif not _decodes(array, chunk):
@@ -99,28 +97,6 @@ def _own_code(configuration: Any) -> Iterator[str]:
             yield from (text for text in configuration.values() if isinstance(text, str) and "." in text)
         for part in configuration.values():
             yield from _own_code(part)
-
-
-def _fixed_names(path: Path, planned: list[str]) -> list[str]:
-    folders = (entry.name for entry in path.iterdir() if entry.is_dir())
-    return sorted(name for name in folders if name not in planned and name != "checkpoint")
-
-
-def _committed_chunks(array: Any, commit: Commit, n_points: int, *, planned: bool) -> Iterator[tuple[int, ...]]:
-    counts = [math.ceil(length / chunk) for length, chunk in zip(array.shape, array.chunks, strict=True)]
-    names = array.metadata.dimension_names
-    for chunk in itertools.product(*map(range, counts)):
-        if not planned:
-            yield chunk
-            continue
-        point = chunk[:n_points]
-        if schema.TIME not in names:
-            committed = bool(commit.finished[point])
-        else:
-            axis = names.index(schema.TIME)
-            committed = chunk[axis] * array.chunks[axis] < commit.frames[point]
-        if committed:
-            yield chunk
 
 
 def _decodes(array: Any, chunk: tuple[int, ...]) -> bool:

@@ -12,6 +12,7 @@ import zarr
 
 from sgdphys import schema
 from sgdphys.errors import StoreError
+from sgdphys.store.chunks import open_array, refuse_missing
 from sgdphys.store.commit import Commit, read_commit, write_commit
 from sgdphys.store.directory import existing_store, resolve
 from sgdphys.store.lock import lock_store
@@ -35,7 +36,8 @@ CHECKPOINT = "checkpoint"
 def resume_store(path: str | os.PathLike[str]) -> Writer:
     """Return a writer that goes on after the last committed frame of each point; refused as by ``open_store``."""
     target = resolve(path)
-    existing_store(target)
+    attributes = existing_store(target)
+    refuse_missing(target, attributes, read_commit(target, attributes))
     writer = Writer(target)
     for leftover in target.rglob("*.partial"):  # of a killed writer; the lock says that there is no other one
         leftover.unlink()
@@ -63,10 +65,8 @@ class Writer:
         self._lock = lock_store(path)
         attributes = existing_store(path)
         self.planned_frames = int(attributes["frames"])
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            group = zarr.open_group(str(path), mode="r+")
-            self._arrays: dict[str, Any] = {name: group[name] for name in attributes["planned"]}
-        self._commit = read_commit(path)
+        self._arrays: dict[str, Any] = {name: open_array(path, name, "r+") for name in attributes["planned"]}
+        self._commit = read_commit(path, attributes)
         self._timed = [name for name, array in self._arrays.items() if schema.TIME in array.metadata.dimension_names]
         self._frames_per_chunk = self._chunk_frames(len(attributes["points"]))
         self._held: list[Mapping[str, NDArray[Any]]] = []

@@ -199,3 +199,26 @@ def test_an_interrupted_run_holds_no_lock(tmp_path, interrupted):
     interrupted(9, lambda: run(store=path))
     assert os.path.isdir(path)
     run(store=path, overwrite=True)
+
+
+@pytest.mark.parametrize("stretches", [9, 1000])
+def test_other_random_numbers_are_not_continued(tmp_path, interrupted, stretches):
+    """The wrong variant goes on, with the second half of the noise of another generator."""
+    path = tmp_path / "run.zarr"
+    if stretches == 9:
+        interrupted(stretches, lambda: run(store=path))
+    else:
+        run(store=path)
+    metadata = json.loads((path / "zarr.json").read_text())
+    metadata["attributes"]["rng_version"] = 77
+    (path / "zarr.json").write_text(json.dumps(metadata))
+    with pytest.raises(StoreError, match="random numbers of version 77, this sgdphys makes version 1; overwrite=True"):
+        run(store=path, resume=True)
+
+
+def test_a_complete_store_that_lost_a_chunk_is_refused_on_resume(tmp_path):
+    path = tmp_path / "run.zarr"
+    run(store=path)
+    (path / "position/c/0/0/0").unlink()
+    with pytest.raises(StoreError, match="1 committed chunk is missing"):
+        run(store=path, resume=True)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["print_table", "with_error"]
+    import xarray as xr
 
-_LARGE = 1e6  # from here on in powers of ten
+__all__ = ["pooled", "print_table", "with_error"]
+
+_LARGE, _SMALL = 1e6, 1e-3  # beyond which numbers stand in powers of ten
+_ROUNDING = 1e-9  # relative errors below are none
 
 
 def with_error(value: float, error: float | None = None) -> str:
@@ -30,9 +33,9 @@ def with_error(value: float, error: float | None = None) -> str:
     """
     if not math.isfinite(value):
         return "-"
-    if error is None or not math.isfinite(error) or error <= 0:
+    if error is None or not math.isfinite(error) or error <= _ROUNDING * abs(value):
         return f"{value:.5g}"
-    if abs(value) >= _LARGE or 10 * error >= _LARGE:
+    if max(abs(value), 10 * error) >= _LARGE or max(abs(value), error) < _SMALL:
         decade = 10.0 ** math.floor(math.log10(max(abs(value), error)))
         return f"{with_error(value / decade, error / decade)}e{math.log10(decade):+03.0f}"
     places = 1 - math.floor(math.log10(float(f"{error:.1e}")))
@@ -41,8 +44,17 @@ def with_error(value: float, error: float | None = None) -> str:
     return f"{value:.{places}f}({round(error * 10**places)})"
 
 
+def pooled(point: xr.Dataset, name: str) -> str:
+    """Write the mean of a variable over what is left of its axes, the seeds, with its standard error."""
+    errors = point[f"{name}_standard_error"].values
+    return with_error(float(point[name].mean()), float((errors**2).sum() ** 0.5 / errors.size))
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns, aligned to the right, under their names."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
+    """Print columns, aligned to the right, under their names; a name may take several lines."""
+    lines = [name.split("\n") for name in header]
+    height = max(map(len, lines))
+    heads = list(zip(*([""] * (height - len(name)) + name for name in lines), strict=True))
+    widths = [max(map(len, column)) for column in zip(*heads, *rows, strict=True)]
+    for row in (*heads, *rows):
         print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)).rstrip())

@@ -51,9 +51,13 @@ def test_values_may_begin_with_a_minus_sign():
         (0.87034, 0.00121, "0.8703(12)"),
         (12.3, 4.5, "12.3(45)"),
         (1234.0, 56.0, "1234(56)"),
-        (1.5e-4, 2e-6, "0.0001500(20)"),
+        (1.5e-4, 2e-6, "1.500(20)e-04"),
+        (1.5e-3, 2e-5, "0.001500(20)"),
+        (1e-5, 3e-3, "0.0000(30)"),
+        (1e-5, 3e-4, "0.1(30)e-04"),
         (-62.0641, 0.0997, "-62.06(10)"),
         (0.5, None, "0.5"),
+        (2.75, 3e-16, "2.75"),
         (float("nan"), 0.1, "-"),
     ],
 )
@@ -64,3 +68,5 @@ def test_with_error(value, error, text):
 def test_tables_are_aligned(capsys):
     print_table(["T", "value"], [["0.05", "1"], ["0.1", "100"]])
     assert capsys.readouterr().out == "   T  value\n0.05      1\n 0.1    100\n"
+    print_table(["T", "variance\nreal"], [["0.05", "1"]])
+    assert capsys.readouterr().out == "      variance\n   T      real\n0.05         1\n"

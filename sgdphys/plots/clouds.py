@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.colors import LogNorm
 
 from sgdphys import schema
 from sgdphys.plots.figures import (
+    BLUE,
+    GREEN,
     GREY,
+    PURPLE,
     RED,
     axis_label,
+    coordinate_label,
     finish_legend,
     new_figure,
     ordered_colours,
@@ -33,6 +38,7 @@ __all__ = ["PLANE_COLOURS", "draw_cloud", "draw_contours"]
 
 PLANE_COLOURS = "YlGnBu"  # fades to white, so that contours stay visible where the density is small
 _SHOWN_COORDINATES = 12
+_PLANE_CELLS = 100  # of each axis
 
 
 def draw_cloud(
@@ -98,11 +104,12 @@ def _draw_line(
     axes = panels[0]
     samples = [_finite(cloud, frame)[:, 0] for frame in frames]
     edges = np.linspace(*_window(np.concatenate(samples)), _bins(samples[-1].size) + 1)
+    colours = (BLUE, RED, GREEN, PURPLE) if len(frames) <= 4 else ordered_colours(len(frames))
     tops = []
-    for sample, frame, colour in zip(samples, frames, ordered_colours(len(frames)), strict=True):
+    for sample, frame, colour in zip(samples, frames, colours, strict=False):
         time = float(cloud["time"][frame])
         heights = np.histogram(sample, edges)[0] / (len(sample) * (edges[1] - edges[0]))
-        axes.stairs(heights, edges, color=colour, fill=True, alpha=0.35, label=f"cloud, t = {round_text(time)}")
+        axes.stairs(heights, edges, color=colour, linewidth=1.4, label=f"cloud, t = {round_text(time)}")
         _draw_density_line(axes, density, time, colour)
         tops.append(float(heights.max()))
     if density is not None:
@@ -136,13 +143,15 @@ def _draw_plane(cloud: xr.Dataset, stationary: xr.Dataset | None, landscape: Lan
     count = 1 if stationary is None else 2
     figure, panels = new_figure(count, 1, width=5.2, height=4.2, sharex=True, sharey=True)
     points = _finite(cloud, frame)
-    x, y = (np.linspace(*_window(points[:, axis]), _bins(len(points), 2) + 1) for axis in (0, 1))
+    x, y = (np.linspace(*_window(points[:, axis]), _PLANE_CELLS + 1) for axis in (0, 1))
     histogram = np.histogram2d(points[:, 0], points[:, 1], [x, y], density=True)[0]
-    mesh = panels[0].pcolormesh(x, y, np.where(histogram > 0, histogram, np.nan).T, cmap=PLANE_COLOURS, rasterized=True)
+    shown = np.where(histogram > 0, histogram, np.nan).T
+    norm = LogNorm(float(np.nanmin(shown)) / 2, float(np.nanmax(shown)))
+    mesh = panels[0].pcolormesh(x, y, shown, cmap=PLANE_COLOURS, norm=norm, rasterized=True)
     figure.colorbar(mesh, ax=panels[0], label="probability density  [1/x²]")
     panels[0].set_title(f"cloud of {len(points)}, t = {round_text(float(cloud['time'][frame]))}", fontsize=10)
     if stationary is not None:
-        _draw_stationary_plane(figure, panels[1], stationary, float(histogram.max()))
+        _draw_stationary_plane(figure, panels[1], stationary, norm)
     for axes in panels:
         if landscape is not None:
             draw_contours(axes, landscape, x, y)
@@ -150,18 +159,20 @@ def _draw_plane(cloud: xr.Dataset, stationary: xr.Dataset | None, landscape: Lan
     return figure
 
 
-def _draw_stationary_plane(figure: Figure, axes: Axes, stationary: xr.Dataset, highest: float) -> None:
+def _draw_stationary_plane(figure: Figure, axes: Axes, stationary: xr.Dataset, norm: LogNorm) -> None:
     array = stationary["density"].isel(time=-1)
     first, second = map(str, array.dims)
-    values = np.where(array.values > 1e-4 * highest, array.values, np.nan).T
+    values = np.where(array.values > norm.vmin, array.values, np.nan).T
     mesh = axes.pcolormesh(
-        array[first].values, array[second].values, values, cmap=PLANE_COLOURS, vmax=highest, rasterized=True
+        array[first].values, array[second].values, values, cmap=PLANE_COLOURS, norm=norm, rasterized=True
     )
     figure.colorbar(mesh, ax=axes, label="probability density  [1/x²]")
     axes.set_title("stationary density on the grid", fontsize=10)
 
 
-def draw_contours(axes: Axes, landscape: Landscape, x: Array, y: Array, *, levels: int = 14) -> None:
+def draw_contours(
+    axes: Axes, landscape: Landscape, x: Array, y: Array, *, levels: int = 14, depth: float | None = None
+) -> None:
     """Draw contours of a potential of two coordinates, closer together near its bottom.
 
     Parameters
@@ -174,11 +185,16 @@ def draw_contours(axes: Axes, landscape: Landscape, x: Array, y: Array, *, level
         Where to look, in x.
     levels
         Number of contours.
+    depth
+        Height of the highest above the bottom, in loss; None for one that leaves out the steepest walls.
     """
     fine_x, fine_y = (np.linspace(values[0], values[-1], 200) for values in (x, y))
     points = np.stack([axis.ravel() for axis in np.meshgrid(fine_x, fine_y)], axis=1)
     values = landscape.potential(points).reshape(len(fine_y), len(fine_x))
     bottom, top = float(np.nanmin(values)), float(np.nanquantile(values, 0.8))
+    top = top if depth is None else bottom + depth
+    if not top > bottom:
+        return
     heights = bottom + (top - bottom) * np.linspace(0.02, 1.0, levels) ** 1.5
     axes.contour(fine_x, fine_y, values, heights, colors=GREY, linewidths=0.6, linestyles="solid", alpha=0.6)
 
@@ -201,7 +217,7 @@ def _draw_many(cloud: xr.Dataset, frame: int) -> Figure:
     shown = cloud["position"].isel(coordinate=slice(0, _SHOWN_COORDINATES))
     variance = np.nanvar(shown.values, axis=1)
     for k, colour in enumerate(ordered_colours(variance.shape[1])):
-        spread.plot(cloud["time"].values, variance[:, k], color=colour, label=_coordinate(cloud, k).split("  ")[0])
+        spread.plot(cloud["time"].values, variance[:, k], color=colour, label=_coordinate(cloud, k))
     spread.set(xlabel=axis_label(cloud["time"], "time", "t"), ylabel="variance  [x²]", yscale="log")
     spread.legend(fontsize=7, frameon=False, ncols=2)
     return figure
@@ -209,7 +225,7 @@ def _draw_many(cloud: xr.Dataset, frame: int) -> Figure:
 
 def _coordinate(cloud: xr.Dataset, number: int) -> str:
     names = cloud["coordinate"].values if "coordinate" in cloud.coords else range(cloud.sizes["coordinate"])
-    return f"coordinate {names[number]}  [x]"
+    return coordinate_label(names[number])
 
 
 def _finite(cloud: xr.Dataset, frame: int) -> Array:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "BLUE", "GREEN", "GREY", "RED", "axis_label", "error_bars", "finish_legend", "new_figure", "ordered_colours",
-    "readable_height", "round_text", "save_figure", "spread_frames",
+    "BLUE", "GREEN", "GREY", "PURPLE", "RED", "axis_label", "colour_bar", "coordinate_label", "error_bars",
+    "finish_legend", "new_figure", "ordered_colours", "readable_height", "round_text", "save_figure", "spread_frames",
 ]  # fmt: skip
 
-BLUE, RED, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"  # distinct for colour-blind eyes (Okabe & Ito 2008)
+# distinct for colour-blind eyes (Okabe & Ito 2008)
+BLUE, RED, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#555555"
 
 _FORMATS = (".png", ".pdf", ".svg")
 
@@ -104,6 +107,23 @@ def readable_height(tops: Sequence[float]) -> float:
     """Return the height of a panel of densities; one that starts in a point is a spike and is cut."""
     ordered = sorted(tops)
     return 1.3 * ordered[-2] if len(ordered) > 1 and ordered[-1] > 4 * ordered[-2] else 1.05 * ordered[-1]
+
+
+def coordinate_label(name: Any) -> str:
+    """Return what stands at the axis of a coordinate; its unit is that of x itself."""
+    return f"coordinate {name}"
+
+
+def colour_bar(figure: Figure, panels: Any, values: Any, label: str) -> NDArray[np.float64]:
+    """Add a colour bar for ordered values beside the panels and return a colour (count, 4) for each of them."""
+    numbers = np.asarray(values, dtype=float)
+    low, high = float(numbers.min()), float(numbers.max())
+    spread = high > low
+    kind = LogNorm if spread and low > 0 and high > 20 * low else Normalize
+    norm = kind(low, high) if spread else Normalize(low - 0.5 * abs(low), high + 0.5 * abs(high) + (low == 0))
+    colours = colormaps["viridis"].resampled(256)
+    figure.colorbar(ScalarMappable(norm, colours), ax=panels, label=label)
+    return np.asarray(colours(norm(numbers)))
 
 
 def round_text(value: float) -> str:

@@ -20,3 +20,17 @@ def test_density_planes():
     )
     figure = plots.draw_density(density, landscape=Quadratic(np.eye(2)))
     assert [axes.get_title() for axes in figure.axes[:3]] == ["t = 0", "t = 1", "t = 3"]
+
+
+def test_a_stationary_plane_and_a_point(labels):
+    bowl, grid = Quadratic(np.eye(2)), sp.Grid([(-9, 9, 90), (-9, 9, 90)])
+    stationary = sp.fokker_planck.stationary(bowl, temperature=0.1, grid=grid)
+    axes = plots.draw_density(stationary, landscape=bowl).axes[0]
+    assert axes.get_title() == "stationary"
+    assert 1.0 < axes.get_xlim()[1] < 2.5, "only where the density is: exp(-x^2/0.2) = 1e-6 at x = 1.66"
+    point = sp.fokker_planck.evolve(bowl, temperature=0.1, grid=grid, start=[0.1, 0.1], times=[0])
+    figure = plots.draw_density(point, landscape=bowl)
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_xlim()
+    assert low < 0.1 < high
+    assert high - low < 5

@@ -19,8 +19,10 @@ def test_save(cloud, tmp_path, ending):
 def test_unknown_endings_are_refused(cloud, tmp_path):
     figure = plots.draw_cloud(cloud)
     for name in ("cloud", "cloud.xyz"):
-        with pytest.raises(ValueError, match="must end in one of"):
+        with pytest.raises(ValueError, match=r"must end in \.png, \.pdf or \.svg"):
             plots.save_figure(figure, tmp_path / name)
+    with pytest.raises(ValueError, match="nowhere' of the picture does not exist"):
+        plots.save_figure(figure, tmp_path / "nowhere" / "cloud.png")
 
 
 def test_frames_andlabels(labels):

@@ -26,3 +26,12 @@ def test_temperature_sweep_without_reference(temperature_sweep):
     axes = plots.draw_temperature_sweep(blank).axes
     assert axes[3].texts[0].get_text() == "no reference"
     assert axes[5].get_ylabel().startswith("free energy")
+
+
+def test_the_way_there_shows_only_what_is_above_its_errors(temperature_sweep):
+    axes = plots.draw_temperature_sweep(temperature_sweep).axes[5]
+    assert axes.get_yscale() == "log"
+    errors = np.sqrt((temperature_sweep["relative_entropy_standard_error"] ** 2).sum("seed")) / 2
+    values = temperature_sweep["relative_entropy"].mean("seed")
+    shown = np.concatenate([container.lines[0].get_ydata() for container in axes.containers])
+    assert np.isfinite(shown).sum() == int((values > 2 * errors).sum())

@@ -63,8 +63,7 @@ def entropy(dataset: xr.Dataset, method: Method = "auto", grid: Grid | None = No
     ValueError
         The Dataset is neither a cloud nor a density, the method is unknown, or there are too few particles.
     """
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
+    check_method(method)
     frames = frame_count(dataset)
     if schema.is_density(dataset):
         values = density_entropies(dataset)
@@ -84,6 +83,12 @@ def density_entropies(density: xr.Dataset) -> Array:
     """Return the entropy of every frame of a density, shape (time,), in nat."""
     values = density["density"].values
     return np.asarray(entr(values).reshape(len(values), -1).sum(axis=1) * cell_volume(density))
+
+
+def check_method(method: str) -> None:
+    """Raise ValueError unless there is such a method."""
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
 
 
 def chosen_method(cloud: xr.Dataset, method: Method) -> str:

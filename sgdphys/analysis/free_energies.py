@@ -11,7 +11,7 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.special import logsumexp
 
 from sgdphys import schema
-from sgdphys.analysis.entropies import Method, chosen_method, cloud_estimator, density_entropies
+from sgdphys.analysis.entropies import Method, check_method, chosen_method, cloud_estimator, density_entropies
 from sgdphys.analysis.frames import axis_labels, cell_centres, cell_volume, finite_points, frame_count, series
 from sgdphys.analysis.potentials import check_temperature
 
@@ -71,6 +71,7 @@ def free_energy(
     Chaudhari & Soatto 2018 (arXiv 1710.11029), theorem 5.
     """
     check_temperature(temperature)
+    check_method(method)
     frames = frame_count(dataset)
     energy = _energy(potential, temperature)
     chosen = "grid"

@@ -45,8 +45,6 @@ def histogram(cloud: xr.Dataset, grid: Grid | None = None) -> xr.Dataset:
     frames = frame_count(cloud)
     schema.validate_cloud(cloud)
     cells = fitting_grid(cloud) if grid is None else grid
-    if cells.dim != cloud.sizes[schema.COORDINATE]:
-        raise ValueError(f"the grid has {cells.dim} axes, the cloud {cloud.sizes[schema.COORDINATE]} coordinates")
     points = [finite_points(cloud, frame) for frame in range(frames)]
     fractions = np.array([_fractions(frame, cells) for frame in points])
     sizes = np.array([len(frame) for frame in points])

@@ -120,3 +120,9 @@ def test_bad_input_is_refused_in_one_line():
         free_energy(cloud, 1.0, temperature=T)
     with pytest.raises(ValueError, match="a density needs density"):
         relative_entropy(cloud, cloud)
+    density = stationary(Bowl(), temperature=T, grid=LINE)
+    for dataset in (cloud, density):
+        with pytest.raises(ValueError, match=r"method must be one of .* got 'guassian'"):
+            free_energy(dataset, Bowl(), temperature=T, method="guassian")
+        with pytest.raises(ValueError, match=r"method must be one of .* got 'guassian'"):
+            relative_entropy(dataset, density, method="guassian")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import sgdphys.landscapes
 from sgdphys.errors import FormulaError
-from sgdphys.landscapes.algebra import Linear, Scaled, Sum, Tilted
+from sgdphys.landscapes.algebra import Sum
 from sgdphys.landscapes.base import BlockLandscape
 from sgdphys.landscapes.expression import Expression
 from sgdphys.landscapes.flat_sharp import FlatSharp
@@ -25,8 +26,6 @@ NAMES: dict[str, Callable[[], BlockLandscape]] = {
     "mueller-brown": MuellerBrown,
     "flat-sharp": FlatSharp,
 }
-_PLAIN = {kind.__name__: kind for kind in (DoubleWell, FlatSharp, Linear, MuellerBrown)}
-_NESTED = {kind.__name__: kind for kind in (Scaled, Tilted)}
 
 Variables = Mapping[str, NDArray[np.float64]]
 
@@ -60,7 +59,7 @@ def named(name: str) -> BlockLandscape:
 
 
 def restore(configuration: Mapping[str, Any], variables: Variables | None = None) -> BlockLandscape:
-    """Make a landscape from its ``configuration()``.
+    """Make a landscape from its ``configuration()``: the class of that name with the other entries as arguments.
 
     Parameters
     ----------
@@ -77,21 +76,31 @@ def restore(configuration: Mapping[str, Any], variables: Variables | None = None
     Raises
     ------
     ValueError
-        It holds the user's own functions or classes, which no store holds.
+        It holds the user's own functions or classes, which no store holds, or a class that is not exported.
     """
     arguments = dict(configuration)
     name = arguments.pop("landscape")
-    if name in _PLAIN:
-        return _PLAIN[name](**arguments)
-    if name in _NESTED:
-        return _NESTED[name](restore(arguments.pop("of"), variables), **arguments)
     if name == "Sum":
         return Sum(*(restore(part, variables) for part in arguments["parts"]))
     if name == "Expression":
         return Expression(arguments["formula"], **arguments["parameters"])
     if name == "Quadratic":
         return _quadratic(arguments, variables or {})
-    raise ValueError(f"a landscape {name} holds the user's own code, which no store holds; make it anew")
+    if "of" in arguments:
+        arguments["of"] = restore(arguments["of"], variables)
+    return _exported(name)(**arguments)
+
+
+def _exported(name: str) -> type[BlockLandscape]:
+    kind = getattr(sgdphys.landscapes, name, None)
+    if name == "Custom" or "." in name:
+        raise ValueError(f"a landscape {name} holds the user's own code, which no store holds; make it anew")
+    if not (isinstance(kind, type) and issubclass(kind, BlockLandscape)):
+        raise ValueError(
+            f"sgdphys.landscapes exports no class {name}: the data come from another version, or from the user's own "
+            "code; make the landscape anew (a new class of sgdphys itself is exported in landscapes/__init__.py)"
+        )
+    return kind
 
 
 def _quadratic(arguments: dict[str, Any], variables: Variables) -> Quadratic:

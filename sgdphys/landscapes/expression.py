@@ -1,7 +1,10 @@
-"""Landscapes written as text."""
+"""Landscapes written as text, and classes of landscapes that are given by a formula."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +15,7 @@ from sgdphys.formula import Formula, parse_formula
 from sgdphys.kernels import BlockTerm, evaluate
 from sgdphys.landscapes.base import BlockLandscape, as_points
 
-__all__ = ["Expression"]
+__all__ = ["Expression", "FormulaLandscape"]
 
 Array = NDArray[np.float64]
 
@@ -77,3 +80,54 @@ class Expression(BlockLandscape):
     def configuration(self) -> dict[str, Any]:
         """Return the class name, the formula and the parameters."""
         return {"landscape": "Expression", "formula": self.parsed.text, "parameters": dict(self.parsed.parameters)}
+
+
+class FormulaLandscape(BlockLandscape):
+    """A class of landscapes that is given by a formula; a frozen dataclass of its own adds the arguments.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Bowl(FormulaLandscape):
+    ...     stiffness: float = 1.0
+    ...
+    ...     def expression(self) -> Expression:
+    ...         return Expression("k*(x**2 + y**2)/2", k=self.stiffness)
+    >>> Bowl(stiffness=3.0).hessian([[0.0, 0.0]])[0].tolist()
+    [[3.0, 0.0], [0.0, 3.0]]
+    """
+
+    @abstractmethod
+    def expression(self) -> Expression:
+        """Return the formula with the numbers of its names; it is asked once."""
+
+    @functools.cached_property
+    def _expression(self) -> Expression:
+        return self.expression()
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return self._expression.dim
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """Names of the coordinates, as the formula writes them."""
+        return self._expression.coordinate_names
+
+    def potential_terms(self) -> tuple[BlockTerm, ...]:
+        """Return the block term of the formula."""
+        return self._expression.potential_terms()
+
+    def gradient_terms(self) -> tuple[BlockTerm, ...]:
+        """Return the block term of its gradient."""
+        return self._expression.gradient_terms()
+
+    def hessian(self, x: Array) -> Array:
+        """Return the second derivatives at ``x`` (particle, coordinate), shape (particle, coordinate, coordinate)."""
+        return self._expression.hessian(x)
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the class name and the fields of the dataclass, which must be numbers, texts or lists of them."""
+        arguments: dict[str, Any] = dataclasses.asdict(self) if dataclasses.is_dataclass(self) else {}
+        return {"landscape": type(self).__name__, **arguments}

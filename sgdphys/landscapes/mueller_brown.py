@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdphys.formula import Formula, parse_formula
-from sgdphys.kernels import BlockTerm, evaluate
-from sgdphys.landscapes.base import BlockLandscape, as_points
+from sgdphys.landscapes.expression import Expression, FormulaLandscape
 
 __all__ = ["MuellerBrown"]
 
@@ -30,13 +26,8 @@ _MINIMA = (
 _SADDLES = ((-0.8220015587327321, 0.6243128028148713), (0.212486582000662, 0.2929883251073678))
 
 
-@functools.cache
-def _parsed() -> Formula:
-    return parse_formula(_FORMULA)
-
-
 @dataclass(frozen=True)
-class MuellerBrown(BlockLandscape):
+class MuellerBrown(FormulaLandscape):
     r"""Four exponentials in two dimensions, with three minima and two saddles.
 
     .. math:: f = \sum_k A_k \exp\left(a_k (x-X_k)^2 + b_k (x-X_k)(y-Y_k) + c_k (y-Y_k)^2\right)
@@ -50,11 +41,6 @@ class MuellerBrown(BlockLandscape):
     """
 
     @property
-    def dim(self) -> int:
-        """Number of coordinates: 2."""
-        return 2
-
-    @property
     def minima(self) -> Array:
         """The three minima, deepest first."""
         return np.array(_MINIMA)
@@ -64,18 +50,6 @@ class MuellerBrown(BlockLandscape):
         """The two saddles, highest first; the first joins the first and the third minimum, the other the other two."""
         return np.array(_SADDLES)
 
-    def potential_terms(self) -> tuple[BlockTerm, ...]:
-        """Return the block term of the potential."""
-        return (_parsed().term("potential"),)
-
-    def gradient_terms(self) -> tuple[BlockTerm, ...]:
-        """Return the block term of the gradient."""
-        return (_parsed().term("gradient"),)
-
-    def hessian(self, x: Array) -> Array:
-        """Return the second derivatives at ``x`` (particle, 2), shape (particle, 2, 2)."""
-        return evaluate([_parsed().term("hessian")], as_points(x, 2), 4).reshape(-1, 2, 2)
-
-    def configuration(self) -> dict[str, Any]:
-        """Return the class name."""
-        return {"landscape": "MuellerBrown"}
+    def expression(self) -> Expression:
+        """Return the four exponentials."""
+        return Expression(_FORMULA)

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Network"]
 
-_QUICK = 10**8  # parameters times samples up to which a repr computes a gradient
-
 
 class Network:
     r"""A network, its loss and its data set: the regularised loss as a landscape, measured at one point.
@@ -94,7 +92,7 @@ class Network:
 
     def __repr__(self) -> str:
         text = f"Network({self._names['model']}, d={self.dim}, N={self.n_samples}"
-        if self.dim * self.n_samples <= _QUICK:
+        if self.dim * self.n_samples <= 10**8:  # else the gradient takes longer than a repr should
             text += f", loss {self.loss_value:.5g}, gradient norm {self.residual_gradient_norm:.2g}"
         return f"{text})"
 

@@ -21,23 +21,12 @@ def add_parser(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     import sgdphys
     from sgdphys import plots
+    from sgdphys.cli.corruption import naming_corrupt_chunks
 
     dataset = sgdphys.open(arguments.store)
     output = arguments.output or f"{arguments.store.rstrip('/').removesuffix('.zarr')}.png"
-    try:
-        plots.save_figure(plots.draw_dataset(dataset), output)
-    except Exception:  # each codec of a chunk raises its own kind
-        _refuse_corrupt(arguments.store)
-        raise
+    with naming_corrupt_chunks(arguments.store):
+        figure = plots.draw_dataset(dataset)
+    plots.save_figure(figure, output)
     print(f"picture: {output}")
     return 0
-
-
-def _refuse_corrupt(path: str) -> None:
-    from sgdphys import store
-    from sgdphys.errors import StoreError
-
-    corrupt = store.verify(path).corrupt
-    if corrupt:
-        others = f" and {len(corrupt) - 1} more" * (len(corrupt) > 1)
-        raise StoreError(f"corrupt chunk {corrupt[0]}{others} in {path}; run sgdphys verify {path}") from None

@@ -44,16 +44,15 @@ def add_parser(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from sgdphys.cli import sweep_report
+    from sgdphys.cli.corruption import naming_corrupt_chunks
 
     store = arguments.store or default_store("sweep", arguments.landscape, arguments.parameter)
     arguments.store = store
     found = sweep_report.finished_before(store) and not arguments.overwrite
-    if arguments.landscape.strip() in _NETWORKS:
-        result = _sweep_network(arguments)
-        sweep_report.print_network_sweep(result)
-    else:
-        result = _sweep_landscape(arguments)
-        sweep_report.print_landscape_sweep(result)
+    network = arguments.landscape.strip() in _NETWORKS
+    result = _sweep_network(arguments) if network else _sweep_landscape(arguments)
+    with naming_corrupt_chunks(store):
+        (sweep_report.print_network_sweep if network else sweep_report.print_landscape_sweep)(result)
     print(f"store: {store}" + (" (complete before, nothing was computed; --overwrite replaces it)" if found else ""))
     if arguments.plot:
         from sgdphys import plots

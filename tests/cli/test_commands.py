@@ -83,6 +83,8 @@ def test_plot_names_a_corrupt_chunk(capsys):
     assert main(["plot", "s.zarr"]) == 2
     error = capsys.readouterr().err
     assert error == "sgdphys: corrupt chunk entropy/c/1/0/0 in s.zarr; run sgdphys verify s.zarr\n"
+    assert main([*SWEEP, "--store", "s.zarr"]) == 2
+    assert capsys.readouterr().err == error
 
 
 def test_a_loss_that_does_not_confine(capsys):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["whole_number"]
+__all__ = ["finite_number", "whole_number"]
+
+_RULES = {"any": "finite", "positive": "positive and finite", "not negative": "finite and not negative"}
 
 
 def whole_number(name: str, value: Any, *, least: int = 1) -> int:
@@ -37,7 +39,47 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
     return int(value)
 
 
+def finite_number(name: str, value: Any, *, sign: Literal["any", "positive", "not negative"] = "any") -> float:
+    """Return a number that must be real and finite as a float.
+
+    Parameters
+    ----------
+    name
+        What the message calls it.
+    value
+        A real number of Python, or of NumPy or torch without dimensions; True is none.
+    sign
+        Which signs are allowed.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    ValueError
+        It is no real number, not finite, too large for a float, or of the wrong sign.
+    """
+    number = _as_float(value)
+    allowed = {"any": True, "positive": number > 0, "not negative": number >= 0}[sign]
+    if not (math.isfinite(number) and allowed):
+        raise ValueError(f"{name} must be {_RULES[sign]}, got {value!s:.60}")
+    return number
+
+
+def _as_float(value: Any) -> float:
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _is_whole(value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, Integral) or (isinstance(value, Real) and math.isfinite(value) and int(value) == value)
+    return isinstance(value, Integral) or (isinstance(value, Real) and math.isfinite(value) and value == math.floor(value))

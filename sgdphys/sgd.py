@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sgdphys.checks import whole_number
+from sgdphys.checks import finite_number, whole_number
 
 __all__ = ["SGD", "Sampling"]
 
@@ -58,14 +57,15 @@ class SGD:
     sampling: Sampling = "replacement"
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise ValueError(f"lr must be positive and finite, got {self.lr}")
+        object.__setattr__(self, "lr", finite_number("lr", self.lr, sign="positive"))
         object.__setattr__(self, "batch_size", whole_number("batch_size", self.batch_size))
+        finite_number("batch_size", self.batch_size)
+        object.__setattr__(self, "momentum", finite_number("momentum", self.momentum))
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise ValueError(f"weight_decay must be finite and not negative, got {self.weight_decay}")
-        if self.sampling not in _SAMPLINGS:
+        weight_decay = finite_number("weight_decay", self.weight_decay, sign="not negative")
+        object.__setattr__(self, "weight_decay", weight_decay)
+        if not (isinstance(self.sampling, str) and self.sampling in _SAMPLINGS):
             raise ValueError(f"sampling must be one of {', '.join(_SAMPLINGS)}, got {self.sampling!r}")
         if self.n_samples is not None:
             object.__setattr__(self, "n_samples", whole_number("n_samples", self.n_samples))

@@ -1,9 +1,11 @@
-"""Whole numbers at the doors."""
+"""Whole and finite numbers at the doors."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from sgdphys.checks import whole_number
+from sgdphys.checks import finite_number, whole_number
 
 
 @pytest.mark.parametrize("value", [3, 3.0, np.int32(3), np.float64(3.0), np.uint8(3)])
@@ -22,3 +24,26 @@ def test_zero_where_it_is_allowed():
     assert whole_number("n", 0, least=0) == 0
     with pytest.raises(ValueError, match="n must be an integer, not negative, got -1"):
         whole_number("n", -1, least=0)
+
+
+@pytest.mark.parametrize("value", [2, 2.0, np.int32(2), np.float32(2.0), np.array(2.0), Fraction(2)])
+def test_finite_numbers_of_any_kind(value):
+    assert finite_number("c", value, sign="positive") == 2.0
+    assert type(finite_number("c", value)) is float
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), True, np.True_, "3", None, [], [3.0], np.ones(1), 1j, 10**400]
+)
+def test_what_is_no_finite_number_is_refused(value):
+    with pytest.raises(ValueError, match="c must be finite, got"):
+        finite_number("c", value)
+
+
+def test_signs_of_finite_numbers():
+    assert finite_number("c", -1.5) == -1.5
+    assert finite_number("c", 0.0, sign="not negative") == 0.0
+    with pytest.raises(ValueError, match="c must be positive and finite, got 0"):
+        finite_number("c", 0.0, sign="positive")
+    with pytest.raises(ValueError, match="c must be finite and not negative, got -1"):
+        finite_number("c", -1, sign="not negative")

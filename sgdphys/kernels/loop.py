@@ -16,6 +16,7 @@ from sgdphys.kernels.blocks import PROGRAM, NormalsKernel
 from sgdphys.kernels.compile import compile_function
 from sgdphys.kernels.divergence import count_lost
 from sgdphys.kernels.normals import fill_normals
+from sgdphys.kernels.philox import STREAMS
 from sgdphys.kernels.source import FAST_MATH, source_text
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["NORMALS", "compiled_loop"]
 
 NORMALS = NormalsKernel(fill_normals)  # apart, because it vectorises worse when it is inlined into the loop
-KICK_STREAM = np.uint64(1)
+KICK_STREAM = np.uint64(STREAMS["kick"])
 SIGNATURE = (
     "'void(float64[:, :, ::1], int64[::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], "
     f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys.kernels.divergence import BOUND, lane_is_lost
-from sgdphys.kernels.philox import draw
+from sgdphys.kernels.philox import STREAMS, draw
 from sgdphys.kernels.vector_math import exp
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["GRANULE", "GROUP", "first_passage", "moments"]
 
 GRANULE = 4096  # particles whose sums are kept together, whatever the blocks and threads
 GROUP = 64
-BRIDGE_STREAM = np.uint64(5)
+BRIDGE_STREAM = np.uint64(STREAMS["bridge"])
 NO_GROUP = np.uint64(0)
 UNIT = 2.3283064365386963e-10  # 2^-32
 SMALLEST_EXPONENT = -22.9  # chances below 2^-33 never happen, because the smallest draw is that

@@ -13,11 +13,13 @@ import xarray as xr
 
 import sgdphys
 from sgdphys import schema
+from sgdphys.checks import whole_number
 from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.network.replicas import Replicas, State
 from sgdphys.network.tensors import to_tensor
 from sgdphys.simulation.memory import refuse_above_memory
+from sgdphys.simulation.request import as_tuple
 from sgdphys.simulation.starts import continued_state
 from sgdphys.simulation.times import last_step, saved_steps
 
@@ -97,12 +99,14 @@ def train(
     ----------
     Polyak 1964, USSR Comput. Math. Math. Phys. 4, 1 (heavy ball); Salmon et al. 2011, SC'11 (counters of the indices).
     """
-    sgd = _fitted(sgd, network)
+    sgd, point = _fitted(sgd, network), as_tuple("point", point)
+    key = key_of(seed, *point)
+    threads = None if threads is None else whole_number("threads", threads)
     state = _beginning(network, start, n_replicas, momentum=sgd.momentum > 0)
     last = last_step(state.step, sgd.lr, None, n_steps)
     saved = saved_steps(save_at, state.step, last, sgd.lr)
-    _check_size(network, state, saved, last, storage, threads)
-    replicas = Replicas(network.objective, sgd, key_of(seed, *point), state, threads)
+    _check_size(network, state, saved, last, storage)
+    replicas = Replicas(network.objective, sgd, key, state, threads)
     frames = replicas.run(saved, last, np.dtype(storage), progress)
     cloud = _as_cloud(frames, saved, sgd.lr)
     if record_potential:
@@ -144,14 +148,14 @@ def _fitted(sgd: SGD, network: Network) -> SGD:
 
 def _beginning(network: Network, start: Any, n_replicas: int | None, *, momentum: bool) -> State:
     kind: dict[str, Any] = {"device": network.device, "dtype": network.objective.model.initial.dtype}
+    count = None if n_replicas is None else whole_number("n_replicas", n_replicas)
     if isinstance(start, xr.Dataset):
-        rows, step = continued_state(start, network.dim, n_replicas, network.dim * (2 if momentum else 1))
+        rows, step = continued_state(start, network.dim, count, network.dim * (2 if momentum else 1))
         state = to_tensor(rows, **kind)
         return State(state[:, : network.dim], state[:, network.dim :] if momentum else None, step)
     points = to_tensor(network.parameters if start is None else start, **kind)
-    count = (len(points) if points.ndim == 2 else 100) if n_replicas is None else n_replicas
-    if int(count) != count or count < 1:
-        raise ValueError(f"n_replicas must be a positive integer, got {n_replicas}")
+    if count is None:
+        count = len(points) if points.ndim == 2 else 100
     if points.shape not in {(network.dim,), (count, network.dim)}:
         raise ValueError(
             f"start must have shape ({network.dim},) or ({count}, {network.dim}), got {tuple(points.shape)}"
@@ -159,18 +163,17 @@ def _beginning(network: Network, start: Any, n_replicas: int | None, *, momentum
     if not bool(torch.isfinite(points).all()):
         raise ValueError("start must be finite, it holds NaN or infinity")
     positions = points.expand(count, -1)
-    return State(positions, torch.zeros_like(positions) if momentum else None, 0)
+    # views that hold one row: the size is checked before the replicas take copies
+    return State(positions, points.new_zeros(network.dim).expand(count, -1) if momentum else None, 0)
 
 
 def _check_size(
-    network: Network, state: State, saved: NDArray[np.int64], last: int, storage: str, threads: int | None
+    network: Network, state: State, saved: NDArray[np.int64], last: int, storage: str
 ) -> None:
     if not len(saved):
         raise ValueError("save_at would keep nothing of the trained cloud; use save_at=1 for the final state alone")
-    if storage not in {"float64", "float32"}:
+    if not (isinstance(storage, str) and storage in {"float64", "float32"}):
         raise ValueError(f"storage must be 'float64' or 'float32', got {storage!r}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads must be positive, got {threads}")
     check_counters(particles=len(state.positions), steps=last, groups=-(-network.n_samples // 4))
     kinds = 1 if state.velocities is None else 2
     n_bytes = kinds * len(saved) * state.positions.numel() * np.dtype(storage).itemsize

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sgdphys.checks import finite_number
 from sgdphys.kernels import BlockTerm, KickKernel
 from sgdphys.kernels.kicks import diagonal_kick, factor_kick, isotropic_kick
 
@@ -42,8 +43,7 @@ class Isotropic:
     c: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.ndim(self.c) == 0 and np.isfinite(self.c) and self.c >= 0):
-            raise ValueError(f"the diffusion c must be finite and not negative, got {self.c}")
+        object.__setattr__(self, "c", finite_number("the diffusion c", self.c, sign="not negative"))
 
     def diffusion(self, x: Array) -> Array:
         """Return c times the unit matrix for each point of ``x`` (particle, coordinate)."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sgdphys import schema
+from sgdphys.checks import finite_number
 from sgdphys.integrators import EulerMaruyama, StochasticGradient
 from sgdphys.kernels.blocks import pack
 from sgdphys.noises import Isotropic
@@ -136,15 +135,8 @@ def _check_kinds(landscape: Any, noise: Any, sgd: Any, integrator: Any) -> None:
 def _thermal(temperature: float | None, dt: float | None) -> tuple[float, float]:
     if temperature is None or dt is None:
         raise ValueError("give sgd=, or both temperature= and dt=")
-    if not (_is_number(temperature) and temperature >= 0):
-        raise ValueError(f"temperature must be finite and not negative, got {temperature}")
-    if not (_is_number(dt) and dt > 0):
-        raise ValueError(f"dt must be positive and finite, got {dt}")
-    return float(temperature), float(dt)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and math.isfinite(value)
+    temperature = finite_number("temperature", temperature, sign="not negative")
+    return temperature, finite_number("dt", dt, sign="positive")
 
 
 def _noise_of_sgd(

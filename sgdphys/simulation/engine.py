@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -106,12 +107,16 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
         ``block_size`` is no power of two in this range.
     """
     if block_size is not None:
-        if block_size not in {2**k for k in range(6, 13)}:
+        if not (_is_integer(block_size) and block_size in {2**k for k in range(6, 13)}):
             raise ValueError(f"block_size must be a power of two from {GROUP} to {GRANULE}, got {block_size}")
-        return block_size
+        return int(block_size)
     bytes_per_lane = 16 * rows + 16 * channels + 16
     lanes = min(2048, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
     return 1 << max(lanes, GROUP).bit_length() - 1
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral)
 
 
 class Ensemble:

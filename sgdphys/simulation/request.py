@@ -56,7 +56,7 @@ class Request:
 
     def __post_init__(self) -> None:
         key_of(self.seed, *self.point)
-        if self.storage not in {"float64", "float32"}:
+        if not (isinstance(self.storage, str) and self.storage in {"float64", "float32"}):
             raise ValueError(f"storage must be 'float64' or 'float32', got {self.storage!r}")
         if self.threads is not None:
             object.__setattr__(self, "threads", whole_number("threads", self.threads))
@@ -133,12 +133,12 @@ def plan(request: Request) -> Plan:
     dynamics = request.dynamics
     state, first, clock = request.beginning()
     last = last_step(first, dynamics.dt, request.t1, request.n_steps, clock.offset)
+    check_counters(particles=len(state), steps=last, groups=dynamics.noise.channels(dynamics.dim))
 
     def steps(times: int | ArrayLike, name: str) -> NDArray[np.int64]:
         return saved_steps(times, first, last, dynamics.dt, name, clock.offset)
 
     observed = tuple(steps([] if observer.at is None else observer.at, "at") for observer in request.observers)
-    check_counters(particles=len(state), steps=last, groups=dynamics.noise.channels(dynamics.dim))
     timetable = Timetable(steps(request.save_at, "save_at"), observed)
     return Plan(request, state, first, last, clock, timetable)
 

@@ -8,7 +8,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.checks import whole_number
+from sgdphys.checks import finite_number, whole_number
+from sgdphys.simulation.memory import refuse_above_memory
 
 __all__ = ["Clock", "last_step", "saved_steps"]
 
@@ -72,8 +73,7 @@ def last_step(first: int, dt: float, t1: float | None, n_steps: int | None, offs
     if n_steps is not None:
         return first + whole_number("n_steps", n_steps)
     assert t1 is not None
-    if not np.isfinite(t1):
-        raise ValueError(f"t1 must be finite, got {t1}")
+    t1 = finite_number("t1", t1)
     clock = Clock(dt, offset)
     exact = clock.steps(t1)
     last = round(exact)
@@ -115,12 +115,15 @@ def saved_steps(
     ------
     ValueError
         The number is negative or not whole, or a time is not finite or lies outside the run.
+    MemoryLimitError
+        The steps alone would not fit into memory.
     """
-    if np.ndim(save_at) == 0:
+    if not isinstance(save_at, (list, tuple)) and np.ndim(save_at) == 0:
         what = f"{name}, a number of frames unless it is a list of times,"
-        count = whole_number(what, np.asarray(save_at).item(), least=0)
+        count = min(whole_number(what, np.asarray(save_at).item(), least=0), last - first + 1)
+        refuse_above_memory(32 * count, f"{name}: a list of {count} steps", "use fewer of them")
         return np.unique(np.round(np.linspace(first, last, count)).astype(np.int64)) if count > 1 else _end(last, count)
-    times = np.asarray(save_at, dtype=np.float64)
+    times = _as_times(save_at, name)
     if times.ndim != 1 or not np.all(np.isfinite(times)):
         raise ValueError(f"{name} must be a number of frames or a list of finite times, got shape {times.shape}")
     clock = Clock(dt, offset)
@@ -131,6 +134,13 @@ def saved_steps(
             f"got {times.min():g} to {times.max():g}"
         )
     return np.unique(steps.astype(np.int64))
+
+
+def _as_times(save_at: int | ArrayLike, name: str) -> Times:
+    try:
+        return np.asarray(save_at, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number of frames or a list of finite times, got {save_at!r:.60}") from None
 
 
 def _end(last: int, count: int) -> Steps:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sgdphys import schema
 from sgdphys.errors import StoreError
-from sgdphys.store import describe_store, resume_store
+from sgdphys.store import describe_store, refuse_other_random_numbers, resume_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,9 +68,4 @@ def _refuse_another(path: Path, attributes: dict[str, object], configuration: st
             f"{path} holds another run, with other {', '.join(different[:4])}; "
             "overwrite=True (--overwrite) replaces it, or choose another path"
         )
-    version = attributes.get("rng_version")
-    if version != schema.RNG_VERSION:
-        raise StoreError(
-            f"{path} was made with random numbers of version {version}, this sgdphys makes version "
-            f"{schema.RNG_VERSION}; overwrite=True (--overwrite) replaces it"
-        )
+    refuse_other_random_numbers(path, attributes)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from sgdphys import schema
-from sgdphys.kernels import philox
+from sgdphys.kernels import loop, observing, philox
+from sgdphys.kernels.source import source_text
+from sgdphys.kernels.steps import euler_maruyama_step
 
 # the file kat_vectors of Random123: counter, key, words
 KNOWN_ANSWERS = [
@@ -91,6 +93,14 @@ def test_the_layout_is_version_one():
 def test_streams_are_distinct_and_fit_their_field():
     assert len(set(philox.STREAMS.values())) == len(philox.STREAMS)
     assert all(0 < stream < 256 for stream in philox.STREAMS.values())
+
+
+def test_kernels_draw_from_the_streams_of_the_table():
+    """Kicks and bridge crossings would share their bits if these two were equal."""
+    assert philox.STREAMS["kick"] == loop.KICK_STREAM
+    assert philox.STREAMS["bridge"] == observing.BRIDGE_STREAM
+    for function, name, stream in ((loop.advance, "KICK_STREAM", 1), (observing.note_crossed, "BRIDGE_STREAM", 5)):
+        assert f"{name} = np.uint64({stream})\n" in source_text(function, {"step_of": euler_maruyama_step})
 
 
 def test_keys_are_distinct():

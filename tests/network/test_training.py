@@ -205,6 +205,15 @@ def test_torch_is_left_as_it_was(perceptron):
         (SGD(0.1, 3, n_samples=29), {}, "n_samples=29 is not the size of the data set, 30"),
         (SGD(0.1, 3, weight_decay=0.1), {}, "weight_decay=0.1 is not that of the network, 0.02"),
         (SGD(0.1, 3), {"n_steps": -1}, "n_steps must be a positive integer, got -1"),
+        (SGD(0.1, 3), {"n_replicas": "a"}, "n_replicas must be a positive integer, got a"),
+        (SGD(0.1, 3), {"n_replicas": float("nan")}, "n_replicas must be a positive integer, got nan"),
+        (SGD(0.1, 3), {"n_replicas": True}, "n_replicas must be a positive integer, got True"),
+        (SGD(0.1, 3), {"save_at": -5}, "save_at, .* must be an integer, not negative, got -5"),
+        (SGD(0.1, 3), {"save_at": "a"}, "save_at, .* must be an integer, not negative, got a"),
+        (SGD(0.1, 3), {"save_at": []}, "save_at would keep nothing"),
+        (SGD(0.1, 3), {"threads": 1.5}, "threads must be a positive integer, got 1.5"),
+        (SGD(0.1, 3), {"threads": float("nan")}, "threads must be a positive integer, got nan"),
+        (SGD(0.1, 3), {"point": 3}, "point must be a sequence such as a list, got 3"),
         (SGD(0.1, 3), {"n_replicas": 0}, "n_replicas must be a positive integer, got 0"),
         (SGD(0.1, 3), {"start": np.zeros(30)}, r"start must have shape \(31,\) or \(5, 31\), got \(30,\)"),
         (SGD(0.1, 3), {"start": np.zeros((4, 31))}, r"got \(4, 31\)"),
@@ -212,13 +221,19 @@ def test_torch_is_left_as_it_was(perceptron):
         (SGD(0.1, 3), {"save_at": [0.0, 5.0]}, "save_at must lie between 0 and 1, got 0 to 5"),
         (SGD(0.1, 3), {"save_at": 0}, "use save_at=1 for the final state alone"),
         (SGD(0.1, 3), {"storage": "float16"}, "storage must be 'float64' or 'float32', got 'float16'"),
-        (SGD(0.1, 3), {"threads": 0}, "threads must be positive, got 0"),
+        (SGD(0.1, 3), {"threads": 0}, "threads must be a positive integer, got 0"),
         (SGD(0.1, 3), {"seed": -1}, "seed must not be negative"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(perceptron, sgd, settings, message):
     with pytest.raises(ValueError, match=message):
         train(perceptron, sgd, **{"n_replicas": 5, "n_steps": 10, **settings})
+
+
+def test_too_many_replicas_are_refused_before_anything_of_them_is_allocated(perceptron):
+    """The wrong variant asks for the memory of their velocities first, 32 TB of it."""
+    with pytest.raises(MemoryLimitError, match="1000000000000 replicas"):
+        train(perceptron, SGD(0.1, 3, momentum=0.5), n_replicas=10**12, n_steps=10)
 
 
 def test_a_cloud_larger_than_memory_is_refused_before_it_starts(perceptron):

@@ -83,6 +83,8 @@ def test_noise_holds_the_diffusion_not_its_root():
     [
         (lambda: Isotropic(-1.0), "not negative, got -1"),
         (lambda: Isotropic(float("nan")), "finite"),
+        (lambda: Isotropic("a"), "the diffusion c must be finite and not negative, got a"),
+        (lambda: Isotropic(None), "the diffusion c must be finite and not negative, got None"),
         (lambda: Isotropic([1.0, 2.0]), "finite and not negative"),
         (lambda: Diagonal([1.0, -0.5]), "not negative, got -0.5"),
         (lambda: Diagonal([1.0, np.inf]), "got inf"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sgdphys.errors import MemoryLimitError
 from sgdphys.simulation.times import Clock, last_step, saved_steps
 
 
@@ -36,6 +37,9 @@ def test_last_step(first, dt, t1, n_steps, last):
         ((50, 0.1, 5.0, None), "after the beginning of the run at time 5, got 5"),
         ((0, 0.1, float("nan"), None), "finite"),
         ((0, 0.1, float("inf"), None), "finite"),
+        ((0, 0.1, "a", None), "t1 must be finite, got a"),
+        ((0, 0.1, [1], None), r"t1 must be finite, got \[1\]"),
+        ((0, 0.1, True, None), "t1 must be finite, got True"),
         ((0, 0.1, None, 0), "n_steps must be a positive integer, got 0"),
         ((0, 0.1, None, -3), "got -3"),
         ((0, 0.1, None, 2.5), "got 2.5"),
@@ -57,6 +61,9 @@ def test_refused_ends(arguments, message):
         (3, [10, 15, 20]),
         (11, list(range(10, 21))),
         (500, list(range(10, 21))),
+        (1e10, list(range(10, 21))),
+        (2**63, list(range(10, 21))),
+        (1e300, list(range(10, 21))),
         (np.int64(3), [10, 15, 20]),
         ([], []),
         ([1.0, 2.0], [10, 20]),
@@ -81,6 +88,10 @@ def test_saved_steps(save_at, steps):
         ([1e300], "must lie between"),
         ([1.0, float("nan")], "finite times"),
         ([[1.0, 2.0]], r"got shape \(1, 2\)"),
+        (["a"], r"list of finite times, got \['a'\]"),
+        ([[1], [1, 2]], r"list of finite times, got \[\[1\]"),
+        ([1j], "list of finite times, got"),
+        ({}, "got {}"),
     ],
 )
 def test_refused_frames(save_at, message):
@@ -95,3 +106,8 @@ def test_a_clock_tells_the_sum_of_the_steps_taken():
     assert clock.steps(3.0) == pytest.approx(40)
     assert last_step(20, 0.05, 3.0, None, offset=1.0) == 40
     assert saved_steps([2.0, 3.0], 20, 40, 0.05, offset=1.0).tolist() == [20, 40]
+
+
+def test_a_list_of_steps_that_does_not_fit_into_memory_is_refused():
+    with pytest.raises(MemoryLimitError, match="save_at: a list of 10000000000000 steps: 320 TB are needed"):
+        saved_steps(1e20, 1, 10**13, 0.1)

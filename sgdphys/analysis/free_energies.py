@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from sgdphys import schema
 from sgdphys.analysis.entropies import Method, check_method, chosen_method, cloud_estimator, density_entropies
 from sgdphys.analysis.frames import axis_labels, cell_centres, cell_volume, finite_points, frame_count, series
+from sgdphys.analysis.noise_of_run import warn_where_the_loss_is_not_the_potential
 from sgdphys.analysis.potentials import check_temperature
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ def free_energy(
         contribution of each particle to the estimate, Phi_i - T h_i, so the covariance of mean potential and entropy is
         in them; for densities they are 0.
 
+    Raises
+    ------
+    ValueError
+        The Dataset is neither a cloud nor a density, ``potential`` is none, or the temperature is not positive.
+
+    Warns
+    -----
+    UserWarning
+        ``potential`` is the run's own loss, and the run's noise is not D = c I, or c is not 1 and T not times c.
+
     References
     ----------
     Chaudhari & Soatto 2018 (arXiv 1710.11029), theorem 5.
@@ -74,6 +85,7 @@ def free_energy(
     check_method(method)
     frames = frame_count(dataset)
     energy = _energy(potential, temperature)
+    warn_where_the_loss_is_not_the_potential(dataset, potential, temperature)
     chosen = "grid"
     if schema.is_density(dataset):
         columns = _of_density(dataset, energy, temperature)
@@ -164,7 +176,7 @@ def _energy(potential: Landscape | Energy | xr.Dataset, temperature: float) -> E
         return _interpolated_potential(potential, temperature)
     evaluate = potential.potential if hasattr(potential, "potential") else potential
     if not callable(evaluate):
-        raise TypeError(f"potential must be a landscape, a callable or a density, got {type(potential).__name__}")
+        raise ValueError(f"potential must be a landscape, a callable or a density, got {type(potential).__name__}")
     return lambda points: np.asarray(evaluate(points), dtype=np.float64)
 
 

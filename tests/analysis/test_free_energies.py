@@ -116,7 +116,7 @@ def test_bad_input_is_refused_in_one_line():
         relative_entropy(cloud, stationary(Bowl(), temperature=T, grid=LINE))
     with pytest.raises(ValueError, match="temperature must be positive"):
         free_energy(cloud, Bowl(), temperature=0.0)
-    with pytest.raises(TypeError, match="must be a landscape, a callable or a density, got float"):
+    with pytest.raises(ValueError, match="must be a landscape, a callable or a density, got float"):
         free_energy(cloud, 1.0, temperature=T)
     with pytest.raises(ValueError, match="a density needs density"):
         relative_entropy(cloud, cloud)

@@ -48,8 +48,8 @@ def test_the_user_s_own_code_is_not_restored():
 
 
 def test_a_class_that_is_not_exported_is_named():
-    with pytest.raises(ValueError, match=r"exports no class TripleWell: .*exported in landscapes/__init__\.py"):
-        landscapes.restore({"landscape": "TripleWell", "barrier": 1.0})
+    with pytest.raises(ValueError, match=r"exports no class NoSuchWell: .*exported in landscapes/__init__\.py"):
+        landscapes.restore({"landscape": "NoSuchWell", "barrier": 1.0})
     with pytest.raises(ValueError, match="exports no class restore"):
         landscapes.restore({"landscape": "restore"})
 

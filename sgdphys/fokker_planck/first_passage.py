@@ -130,7 +130,7 @@ def _time_from(point: Array, times: Array, inside: NDArray[np.bool_], edge: Half
     weights = point_weights(point, grid)
     time = share * float(weights[weights > 0] @ times[weights > 0])
     if not np.isfinite(time):
-        raise ValueError("the time is too long for a number (above 1e308): raise the temperature")
+        raise ValueError("the time is too long for a number (above 1e308): raise the temperature or refine the grid")
     return time
 
 
@@ -164,7 +164,7 @@ def _passage_times(operator: Operator, inside: NDArray[np.bool_]) -> Array:
         return _eliminated_times(operator, inside)
     if error > _TOLERABLE:
         raise ValueError(
-            f"the mean time is lost in rounding, with a relative error of about {error:.1g}: "
+            f"the mean time is lost in rounding, with a relative error of about {min(error, 1.0):.1g}: "
             "raise the temperature or use fewer cells, at most 250 x 250 of them"
         )
     return times

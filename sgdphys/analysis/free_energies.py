@@ -12,7 +12,15 @@ from scipy.special import logsumexp
 
 from sgdphys import schema
 from sgdphys.analysis.entropies import Method, check_method, chosen_method, cloud_estimator, density_entropies
-from sgdphys.analysis.frames import axis_labels, cell_centres, cell_volume, finite_points, frame_count, series
+from sgdphys.analysis.frames import (
+    axis_labels,
+    cell_centres,
+    cell_volume,
+    check_dataset,
+    finite_points,
+    frame_count,
+    series,
+)
 from sgdphys.analysis.noise_of_run import warn_where_the_loss_is_not_the_potential
 from sgdphys.analysis.potentials import check_temperature
 
@@ -122,6 +130,7 @@ def relative_entropy(
         ``relative_entropy(time)`` and ``relative_entropy_standard_error(time)``, in nat; for clouds
         ``particle_count(time)``.
     """
+    check_dataset(reference)
     result = free_energy(dataset, reference, temperature=1.0, method=method, grid=grid)
     kept = [name for name in result if str(name).startswith(("relative_entropy", "particle_count"))]
     return result[kept].assign_attrs(method=result.attrs["method"])
@@ -162,6 +171,8 @@ def _equilibrium(
         schema.validate_density(reference)
         return float(_of_density(reference, energy, temperature)["free_energy"][-1])
     if reference is not None:
+        if np.ndim(reference) != 0:
+            raise ValueError(f"reference must be a number or a stationary density, got {type(reference).__name__}")
         return float(reference)
     if isinstance(potential, xr.Dataset):
         return 0.0

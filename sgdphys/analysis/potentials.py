@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ def potential(dataset: xr.Dataset, temperature: float, grid: Grid | None = None)
     return result.assign_attrs(temperature=float(temperature))
 
 
-def check_temperature(temperature: float) -> None:
+def check_temperature(temperature: object) -> None:
     """Raise ValueError unless the temperature is positive and finite."""
-    if not (math.isfinite(temperature) and temperature > 0):
+    if not (isinstance(temperature, Real) and 0 < float(temperature) < math.inf):
         raise ValueError(f"temperature must be positive and finite, got {temperature}")

@@ -58,6 +58,10 @@ class Custom(BlockLandscape):
     coordinates: int
     separate: bool
 
+    def __repr__(self) -> str:
+        names = [getattr(f, "__name__", type(f).__name__) for f in (self.potential_function, self.gradient_function)]
+        return f"Custom({', '.join(names)}, dim={self.coordinates})"
+
     def __init__(
         self, potential: Function, gradient: Function, dim: int | None = None, check_at: ArrayLike | None = None
     ) -> None:

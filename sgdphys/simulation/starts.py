@@ -55,11 +55,14 @@ def starting_positions(
     positions = _as_numbers(_chosen(start, landscape, seed, point))
     if dim == 1 and positions.ndim == 1 and positions.shape != (1,):
         positions = positions[:, np.newaxis]
+    given = n_particles
     if n_particles is None:
         n_particles = len(positions) if positions.ndim == 2 else DEFAULT_PARTICLES
     shape = (n_particles, dim)
     if positions.shape not in {(), (dim,), shape}:
-        raise ValueError(f"start must be a number or have shape {shape[1:]} or {shape}, got shape {positions.shape}")
+        rows = "particle" if given is None else given
+        wanted = f"({dim},) or ({rows}, {dim}), the landscape having {dim} coordinate{'s' if dim > 1 else ''}"
+        raise ValueError(f"start must be a number or have shape {wanted}, got shape {positions.shape}")
     if not np.all(np.isfinite(positions)):
         raise ValueError(f"start must be finite, got {positions[~np.isfinite(positions)].ravel()[0]}")
     return np.broadcast_to(positions, shape)

@@ -49,3 +49,13 @@ def test_densities_are_looked_at_too():
     density = sp.fokker_planck.stationary(BOWL, Diagonal([1.0, 2.0]), temperature=0.1, grid=GRID)
     with pytest.warns(UserWarning, match="not D = c I"):
         free_energy(density, BOWL, temperature=0.1)
+
+
+def test_what_is_no_dataset_is_refused_by_its_name():
+    own = cloud(None)
+    with pytest.raises(ValueError, match="an analysis takes a Dataset .* got ndarray"):
+        sp.analysis.relative_entropy(own, np.zeros(3))
+    with pytest.raises(ValueError, match="reference must be a number or a stationary density, got ndarray"):
+        free_energy(own, BOWL, temperature=0.1, reference=np.zeros(3))
+    with pytest.raises(ValueError, match="temperature must be positive and finite, got hot"):
+        free_energy(own, BOWL, temperature="hot")

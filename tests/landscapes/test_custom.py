@@ -90,3 +90,13 @@ def test_configuration_follows_the_source():
     named = Custom(quartic, quartic_gradient).configuration()
     assert named["potential"].endswith("quartic")
     assert named["dim"] == 1
+
+
+def test_it_is_shown_by_the_names_of_its_functions():
+    def bowl(x):
+        return x * x
+
+    def slope(x):
+        return 2 * x
+
+    assert repr(Custom(bowl, slope)) == "Custom(bowl, slope, dim=1)"

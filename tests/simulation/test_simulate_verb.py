@@ -102,6 +102,10 @@ REFUSALS = {
     "NaN particles": (lambda: well(n_particles=float("nan")), "n_particles must be a positive integer, got nan"),
     "NaN start": (lambda: well(start=float("nan")), "start must be finite, got nan"),
     "start of another shape": (lambda: well(start=[1.0, 2.0]), "start must be a number or have shape"),
+    "start of another number of rows": (
+        lambda: sp.simulate(WELL, temperature=0.1, dt=0.1, n_steps=1, n_particles=7, start=np.zeros((5, 1))),
+        r"shape \(1,\) or \(7, 1\), the landscape having 1 coordinate, got shape \(5, 1\)",
+    ),
     "start of text": (lambda: well(start="left"), "start must be a number, an array"),
     "start without frames": (lambda: well(start=no_frames()), "a cloud needs"),
     "save_at negative": (lambda: well(save_at=-1), "save_at, a number of frames .* got -1"),
@@ -140,7 +144,9 @@ REFUSALS = {
     "no kernels": (
         lambda: sp.simulate(object(), temperature=0.1, dt=0.1, n_steps=1), "object has no kernels .*; wrap it",
     ),
-    "a formula": (lambda: sp.simulate("x**4", temperature=0.1, dt=0.1, n_steps=1), "landscape must be .*Expression"),
+    "a formula": (
+        lambda: sp.simulate("x**4", temperature=0.1, dt=0.1, n_steps=1), r'use landscapes.Expression\("x\*\*4"\)',
+    ),
     "a landscape's class": (lambda: sp.simulate(type(WELL), temperature=0.1, dt=0.1, n_steps=1), "landscape must be"),
     "no integrator": (lambda: well(integrator="euler"), "integrator must be an object such as"),
     "an integrator's class": (lambda: well(integrator=type(EULER)), "integrator must be an object such as"),

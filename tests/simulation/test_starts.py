@@ -57,7 +57,7 @@ def test_one_particle_on_a_line():
     [
         (float("nan"), "start must be finite, got nan"),
         ([1.0, float("inf")], "got inf"),
-        ([1.0, 2.0, 3.0], r"shape \(2,\) or \(6, 2\), got shape \(3,\)"),
+        ([1.0, 2.0, 3.0], r"shape \(2,\) or \(6, 2\), .*got shape \(3,\)"),
         (np.zeros((5, 2)), r"got shape \(5, 2\)"),
         (np.zeros((6, 3)), r"got shape \(6, 3\)"),
         ("left", "a number, an array, a function of a random generator or an earlier cloud, got 'left'"),

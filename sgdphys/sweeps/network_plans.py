@@ -40,7 +40,7 @@ class NetworkPlan:
             if count < self.rank + 3:
                 raise ValueError(
                     f"{name} must be at least {self.rank + 3}, three more than the {self.rank} directions that are "
-                    f"compared, got {count}"
+                    f"compared, got {count}; raise {name} (--{name.replace('_', '-')})"
                 )
         if settings.n_flatness < 1:
             raise ValueError(f"n_flatness must be at least 1, got {settings.n_flatness}")

@@ -53,7 +53,7 @@ def test_densities_are_looked_at_too():
 
 def test_what_is_no_dataset_is_refused_by_its_name():
     own = cloud(None)
-    with pytest.raises(ValueError, match="an analysis takes a Dataset .* got ndarray"):
+    with pytest.raises(ValueError, match=r"an analysis takes a Dataset .* got ndarray"):
         sp.analysis.relative_entropy(own, np.zeros(3))
     with pytest.raises(ValueError, match="reference must be a number or a stationary density, got ndarray"):
         free_energy(own, BOWL, temperature=0.1, reference=np.zeros(3))

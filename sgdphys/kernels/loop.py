@@ -29,14 +29,14 @@ NORMALS = NormalsKernel(fill_normals)  # apart, because it vectorises worse when
 KICK_STREAM = np.uint64(STREAMS["kick"])
 SIGNATURE = (
     "'void(float64[:, :, ::1], int64[::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], "
-    f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], uint64[::1], int64[:, ::1], int64[:, ::1], "
+    f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], float64, uint64[::1], int64[:, ::1], int64[:, ::1], "
     "float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
 )
 
 
 def advance(
     blocks, lost, dim, particle, offset, particles, channels, fill, key, step, frames, rows, out, gradient, kick,
-    settings, observers, layout, table, parameters, memory, words, normals, before, after,
+    settings, bound, observers, layout, table, parameters, memory, words, normals, before, after,
 ):  # fmt: skip
     """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
 
@@ -45,7 +45,7 @@ def advance(
     particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each observer: every step or not, blocks
     per memory unit, rows and columns of a unit, its offset in ``memory``, offset and length of its ``parameters``.
     ``table[observer, k]`` is the row of the observer's own time table at frame k, or negative. ``lost`` takes the
-    number of lost numbers in each block at the end. The last four arrays are scratch: (4, some lanes),
+    number of lost numbers in each block at the end, coordinates beyond ``bound`` among them. The last four arrays are scratch: (4, some lanes),
     (4, channel, lane), and two of (row, lane).
     """
     width = blocks.shape[2]
@@ -74,7 +74,7 @@ def advance(
                     place = (observers[k], layout[k], block)
                     observe(place, after, before, lanes, first, now, table[k, frame], key, parameters, memory)
         copy_rows(before, blocks[block])
-        lost[block] = count_lost(before, lanes)
+        lost[block] = count_lost(before, lanes, dim, bound)
 
 
 def copy_rows(source, target):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sgdphys.kernels.divergence import BOUND, lane_is_lost
+from sgdphys.kernels.divergence import lane_is_lost
 from sgdphys.kernels.philox import STREAMS, draw
 from sgdphys.kernels.vector_math import exp
 
@@ -32,7 +32,8 @@ def moments(before, after, lanes, particle, step, row, key, parameters, memory):
     """Merge the block's moments into ``memory[row]``.
 
     They are count, mean, co-moments (d, d), third and fourth central sums (d). Groups of 64 lanes are merged by the
-    pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not cancel. Lost lanes are left out.
+    pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not cancel. Lanes beyond the bound are left
+    out; ``parameters`` are d and that bound.
     The last 3 d + d^2 + 1 columns are scratch for a group.
     """
     dim = np.int64(parameters[0])
@@ -40,20 +41,20 @@ def moments(before, after, lanes, particle, step, row, key, parameters, memory):
     total = memory[row, :size]
     group = memory[row, size : 2 * size]
     for first in range(0, lanes, GROUP):
-        group_moments(after, first, min(first + GROUP, lanes), dim, group)
+        group_moments(after, first, min(first + GROUP, lanes), dim, parameters[1], group)
         merge_moments(dim, group, total)
 
 
-def group_moments(x, first, last, dim, out):
+def group_moments(x, first, last, dim, bound, out):
     """Write count, mean, co-moments, third and fourth central sums of lanes ``first`` to ``last`` to ``out``."""
     lost = 0
     for row in range(dim):
         for lane in range(first, last):
-            lost += 0 if abs(x[row, lane]) < BOUND else 1
+            lost += 0 if abs(x[row, lane]) < bound else 1
     if lost == 0:
         whole_group_moments(x, first, last, dim, out)
     else:
-        partial_group_moments(x, first, last, dim, out)
+        partial_group_moments(x, first, last, dim, bound, out)
 
 
 def whole_group_moments(x, first, last, dim, out):
@@ -84,12 +85,12 @@ def whole_group_moments(x, first, last, dim, out):
             out[1 + dim + j * dim + i] = products
 
 
-def partial_group_moments(x, first, last, dim, out):
+def partial_group_moments(x, first, last, dim, bound, out):
     """Do so without the lost lanes."""
     for k in range(len(out)):
         out[k] = 0.0
     for lane in range(first, last):
-        if not lane_is_lost(x, dim, lane):
+        if not lane_is_lost(x, dim, lane, bound):
             out[0] += 1.0
             for i in range(dim):
                 out[1 + i] += x[i, lane]
@@ -99,7 +100,7 @@ def partial_group_moments(x, first, last, dim, out):
         out[1 + i] /= out[0]
     third = 1 + dim + dim * dim
     for lane in range(first, last):
-        if not lane_is_lost(x, dim, lane):
+        if not lane_is_lost(x, dim, lane, bound):
             for i in range(dim):
                 u = x[i, lane] - out[1 + i]
                 for j in range(dim):

@@ -23,7 +23,7 @@ _KERNEL = ObserverKernel(moments)
 class Moments:
     r"""Mean, covariance and their standard errors, reduced while the run goes on.
 
-    The covariance is the population one, divided by the number n of finite particles. Standard errors: sqrt(Var/n)
+    The covariance is the population one, divided by the number n of particles that are not lost. Standard errors: sqrt(Var/n)
     for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is independent of the
     number of particles but for one table per 4096 of them, and the result does not depend on threads or blocks to the
     bit.
@@ -41,7 +41,7 @@ class Moments:
         size = 1 + 3 * run.dim + run.dim**2
         return Observation(
             kernel=_KERNEL,
-            parameters=np.array([float(run.dim)]),
+            parameters=np.array([float(run.dim), run.bound]),
             every_step=False,
             per_granule=True,
             rows=0,

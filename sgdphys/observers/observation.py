@@ -20,7 +20,8 @@ Variables = dict[str, tuple[tuple[str, ...], Any]]  # name -> (dimensions, value
 
 @dataclass(frozen=True)
 class Run:
-    """The run an observer joins: coordinates, time step, the time of step 0, temperature, noise, and size."""
+    """The run an observer joins: coordinates, time step, the time of step 0, temperature, noise, size, and the bound
+    beyond which a coordinate is lost."""
 
     dim: int
     coordinate_names: tuple[str, ...]
@@ -30,6 +31,7 @@ class Run:
     noise: Noise
     n_particles: int
     overdamped: bool
+    bound: float
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sgdphys.simulation.bounds import MOST_COORDINATES, minima_of, some_of
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.engine import Ensemble
 from sgdphys.simulation.times import Clock
 
 __all__ = ["Divergence"]
 
-MOST_COORDINATES = 200  # above, the Hessians for the message would take too long
-MOST_POINTS = 64
-
 
 class Divergence:
-    """Watches an ensemble; a particle beyond ``BOUND`` in a row is NaN from then on and touches no other."""
+    """Watches an ensemble; a particle beyond its bound is NaN from then on and touches no other."""
 
     def __init__(self, ensemble: Ensemble, dynamics: Dynamics, clock: Clock) -> None:
         self.ensemble = ensemble
         self.dynamics = dynamics
         self.clock = clock
+        self.starts = some_of(ensemble.state()[:, : dynamics.dim])
         self.marked = self._not_finite()
         self.inherited = int(self.marked.sum())
         self.first_step = -1
@@ -55,12 +54,13 @@ class Divergence:
         name, dt = "dt" if self.dynamics.sgd is None else "lr", self.dynamics.dt
         first = (
             f"{self.count} of {len(self.marked)} particles left for infinity "
-            f"(the first by time {self.clock.time(self.first_step):g})"
+            f"(the first by time {self.clock.time(self.first_step):g}, "
+            f"beyond {self.ensemble.bound:.3g})"
         )
         curvature = self._curvature()
         if curvature is None:
             return f"{first}; the usual cause is a time step {name} = {dt:g} above 2/curvature: make it smaller"
-        product = f"{name} * curvature = {dt * curvature:.3g} at the landscape's known or reached points"
+        product = f"{name} * curvature = {dt * curvature:.3g} at the starts and the known minima"
         if dt * curvature > 2:
             return f"{first}; {product} exceeds 2: use {name} below {2 / curvature:.3g}"
         return (
@@ -72,11 +72,10 @@ class Divergence:
         landscape, dim = self.dynamics.landscape, self.dynamics.dim
         if not hasattr(landscape, "hessian") or dim > MOST_COORDINATES:
             return None
-        alive = self.ensemble.state()[~self.marked, :dim][:MOST_POINTS]
-        minima = np.asarray(getattr(landscape, "minima", np.empty((0, dim)))).reshape(-1, dim)
-        points = np.concatenate([alive, minima])
+        # never where particles in flight are: there the curvature of a quartic is anything
+        points = np.concatenate([self.starts, minima_of(self.dynamics)])
         if not len(points):
             return None
         hessians = np.asarray(landscape.hessian(points))
         hessians = hessians[np.isfinite(hessians).all(axis=(1, 2))]
-        return float(np.abs(np.linalg.eigvalsh(hessians)).max()) if len(hessians) else None
+        return max(0.0, float(np.linalg.eigvalsh(hessians).max())) if len(hessians) else None

@@ -21,7 +21,7 @@ from sgdphys.observers.observation import Observation, Variables
 from sgdphys.simulation.observer_memory import ObserverMemory
 from sgdphys.simulation.times import Clock
 
-__all__ = ["Ensemble", "Programs", "Timetable", "available_threads", "choose_width", "results"]
+__all__ = ["Ensemble", "Programs", "Timetable", "available_threads", "choose_width", "is_lost", "results"]
 
 Array = NDArray[np.float64]
 WORD_LANES = 256  # lanes whose random bits are made at once
@@ -126,12 +126,19 @@ class Ensemble:
     """
 
     def __init__(
-        self, state: Array, width: int, programs: Programs, observations: Sequence[Observation], timetable: Timetable
+        self,
+        state: Array,
+        width: int,
+        programs: Programs,
+        observations: Sequence[Observation],
+        timetable: Timetable,
+        bound: float,
     ) -> None:
         self.n_particles = len(state)
         self.width = width
         self.programs = programs
         self.timetable = timetable
+        self.bound = bound
         self.blocks = self._packed(state)
         self.lost = np.zeros(len(self.blocks), dtype=np.int64)
         times = [len(own) for own in timetable.observed]
@@ -160,7 +167,7 @@ class Ensemble:
         """Set every lost particle to NaN and return their numbers."""
         blocks = np.flatnonzero(self.lost)
         some = self.blocks[blocks]
-        gone = ~(np.abs(some) < BOUND).all(axis=1)
+        gone = is_lost(some, self.programs.dim, self.bound, axis=1)
         some.transpose(0, 2, 1)[gone] = np.nan
         self.blocks[blocks] = some
         numbers = (blocks[:, np.newaxis] * self.width + np.arange(self.width))[gone]
@@ -213,9 +220,34 @@ class Ensemble:
         self._advance(
             self.blocks[first:last], self.lost[first:last], programs.dim, np.uint64(offset), offset, lanes,
             programs.channels, np.uint64(NORMALS.address), np.uint64(programs.key), *frames, tuple(programs.gradient),
-            tuple(programs.kick), programs.settings, memory.addresses, memory.layout(first), table, memory.parameters,
+            tuple(programs.kick), programs.settings, self.bound, memory.addresses, memory.layout(first), table, memory.parameters,
             memory.values, *scratch,
         )  # fmt: skip
+
+
+def is_lost(state: Array, dim: int, bound: float, *, axis: int) -> NDArray[np.bool_]:
+    """Return for each particle whether a coordinate is NaN or beyond ``bound``, or a velocity beyond the largest one.
+
+    Parameters
+    ----------
+    state
+        Any array with the rows of the state along ``axis``.
+    dim
+        How many of the rows are coordinates.
+    bound
+        The run's bound of them.
+    axis
+        Which axis has the rows.
+
+    Returns
+    -------
+    NDArray
+        True where the particle is lost, without that axis.
+    """
+    shape = [1] * state.ndim
+    shape[axis] = -1
+    limits = np.where(np.arange(state.shape[axis]) < dim, bound, BOUND).reshape(shape)
+    return np.asarray(~(np.abs(state) < limits).all(axis=axis))
 
 
 def results(ensemble: Ensemble, clock: Clock) -> Variables:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdphys import schema
-from sgdphys.kernels.divergence import BOUND
 from sgdphys.observers.observation import Variables
+from sgdphys.simulation.engine import is_lost
 from sgdphys.simulation.request import Plan
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Frames(ABC):
     def split(self, out: Array, *, finite: bool) -> dict[str, NDArray[Any]]:
         """Return the named arrays of frames (frame, particle, row), as they are stored; what is lost is NaN."""
         if not finite:
-            out[~(np.abs(out) < BOUND).all(axis=2)] = np.nan
+            out[is_lost(out, self.dim, self.plan.bound, axis=2)] = np.nan
         parts = {"position": out[..., : self.dim], "velocity": out[..., self.dim :]}
         if "potential" in self.names:
             parts["potential"] = _loss_at(self.plan, parts["position"])

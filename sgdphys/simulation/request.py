@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sgdphys.checks import whole_number
 from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.observers.observation import Observer
+from sgdphys.simulation.bounds import bound_of
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.engine import Timetable
 from sgdphys.simulation.memory import refuse_above_memory
@@ -95,7 +96,7 @@ def _continued_clock(time: float, step: int, dt: float) -> Clock:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request with its time axis worked out."""
+    """A request with its time axis worked out, and the coordinate beyond which a particle is lost."""
 
     request: Request
     state: Array
@@ -103,6 +104,7 @@ class Plan:
     last: int
     clock: Clock
     timetable: Timetable
+    bound: float
 
     @property
     def configuration(self) -> str:
@@ -140,7 +142,8 @@ def plan(request: Request) -> Plan:
 
     observed = tuple(steps([] if observer.at is None else observer.at, "at") for observer in request.observers)
     timetable = Timetable(steps(request.save_at, "save_at"), observed)
-    return Plan(request, state, first, last, clock, timetable)
+    bound = bound_of(dynamics, state, dynamics.dt * last)
+    return Plan(request, state, first, last, clock, timetable, bound)
 
 
 def as_tuple(name: str, values: Any) -> tuple[Any, ...]:

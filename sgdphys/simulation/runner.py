@@ -109,6 +109,7 @@ def _ensemble(planned: Plan, threads: int) -> Ensemble:
         noise=dynamics.noise,
         n_particles=len(planned.state),
         overdamped=dynamics.rows == dynamics.dim,
+        bound=planned.bound,
     )
     observations = [observer.observe(description) for observer in request.observers]
-    return Ensemble(planned.state, width, programs, observations, planned.timetable)
+    return Ensemble(planned.state, width, programs, observations, planned.timetable, planned.bound)

@@ -118,7 +118,8 @@ def simulate(
     Warns
     -----
     DivergenceWarning
-        Particles left for infinity; they are NaN from then on and marked in ``diverged``.
+        Particles left for infinity, beyond a thousand times the scale of the run (starts, minima, spread and drift; see
+        ``simulation.bounds``); they are NaN from then on and marked in ``diverged``.
 
     References
     ----------

@@ -34,9 +34,9 @@ def add_landscape(parser: argparse.ArgumentParser, also: str = "") -> None:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add time step, length, number of particles, start and threads."""
     parser.add_argument("--dt", type=number, help="time step (default: from the curvature)")
-    parser.add_argument("--t1", type=number, help="length in time (default: 20000 steps)")
+    parser.add_argument("--t1", type=number, help="length in time (default: 20000 steps; digits: 60)")
     parser.add_argument("--n-steps", type=integer, help="length in steps, instead of --t1")
-    parser.add_argument("--n-particles", type=integer, help="default 20000")
+    parser.add_argument("--n-particles", type=integer, help="default 20000; digits: 2048, for the twin")
     parser.add_argument(
         "--start",
         metavar="X[,Y...]",

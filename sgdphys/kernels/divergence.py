@@ -8,10 +8,7 @@ BOUND = 1e70  # the largest bound of any run: the fourth powers of anything near
 
 
 def count_lost(block, lanes, dim, bound):
-    """Return how many numbers of the first ``lanes`` lanes are NaN or too large.
-
-    The first ``dim`` rows are coordinates and must stay within ``bound``, the others (velocities) within ``BOUND``.
-    """
+    """Return how many numbers of ``lanes`` lanes are NaN or beyond ``bound`` (velocities, from row dim on: ``BOUND``)."""
     lost = 0
     for row in range(block.shape[0]):
         limit = bound if row < dim else BOUND

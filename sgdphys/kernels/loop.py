@@ -29,8 +29,8 @@ NORMALS = NormalsKernel(fill_normals)  # apart, because it vectorises worse when
 KICK_STREAM = np.uint64(STREAMS["kick"])
 SIGNATURE = (
     "'void(float64[:, :, ::1], int64[::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], "
-    f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], float64, uint64[::1], int64[:, ::1], int64[:, ::1], "
-    "float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
+    f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], float64, uint64[::1], int64[:, ::1], "
+    "int64[:, ::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
 )
 
 
@@ -45,8 +45,8 @@ def advance(
     particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each observer: every step or not, blocks
     per memory unit, rows and columns of a unit, its offset in ``memory``, offset and length of its ``parameters``.
     ``table[observer, k]`` is the row of the observer's own time table at frame k, or negative. ``lost`` takes the
-    number of lost numbers in each block at the end, coordinates beyond ``bound`` among them. The last four arrays are scratch: (4, some lanes),
-    (4, channel, lane), and two of (row, lane).
+    number of lost numbers in each block at the end, coordinates beyond ``bound`` among them. The last four arrays are
+    scratch: (4, some lanes), (4, channel, lane), and two of (row, lane).
     """
     width = blocks.shape[2]
     for block in range(blocks.shape[0]):

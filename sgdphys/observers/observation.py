@@ -20,8 +20,7 @@ Variables = dict[str, tuple[tuple[str, ...], Any]]  # name -> (dimensions, value
 
 @dataclass(frozen=True)
 class Run:
-    """The run an observer joins: coordinates, time step, the time of step 0, temperature, noise, size, and the bound
-    beyond which a coordinate is lost."""
+    """The run an observer joins; ``time_offset`` is the time of step 0, beyond ``bound`` a particle is lost."""
 
     dim: int
     coordinate_names: tuple[str, ...]

@@ -220,8 +220,8 @@ class Ensemble:
         self._advance(
             self.blocks[first:last], self.lost[first:last], programs.dim, np.uint64(offset), offset, lanes,
             programs.channels, np.uint64(NORMALS.address), np.uint64(programs.key), *frames, tuple(programs.gradient),
-            tuple(programs.kick), programs.settings, self.bound, memory.addresses, memory.layout(first), table, memory.parameters,
-            memory.values, *scratch,
+            tuple(programs.kick), programs.settings, self.bound, memory.addresses, memory.layout(first), table,
+            memory.parameters, memory.values, *scratch,
         )  # fmt: skip
 
 

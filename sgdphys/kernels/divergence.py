@@ -8,7 +8,7 @@ BOUND = 1e70  # the largest bound of any run: the fourth powers of anything near
 
 
 def count_lost(block, lanes, dim, bound):
-    """Return how many numbers of ``lanes`` lanes are NaN or beyond ``bound`` (velocities, from row dim on: ``BOUND``)."""
+    """Return how many numbers of ``lanes`` lanes are NaN or beyond ``bound`` (rows from dim on: ``BOUND``)."""
     lost = 0
     for row in range(block.shape[0]):
         limit = bound if row < dim else BOUND

@@ -24,9 +24,9 @@ class Moments:
     r"""Mean, covariance and their standard errors, reduced while the run goes on.
 
     The covariance is the population one, divided by the number n of particles that are not lost. Standard errors:
-    sqrt(Var/n) for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is independent of the
-    number of particles but for one table per 4096 of them, and the result does not depend on threads or blocks to the
-    bit.
+    sqrt(Var/n) for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is
+    independent of the number of particles but for one table per 4096 of them, and the result does not depend on
+    threads or blocks to the bit.
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ __all__ = ["FAR", "MOST_COORDINATES", "MOST_POINTS", "bound_of", "minima_of", "s
 
 Array = NDArray[np.float64]
 FAR = 1e3
-MOST_GROWTH = 1e3  # from an unstable start
+MOST_GROWTH = 1e9  # from a start that is known to be unstable
+UNKNOWN_GROWTH = 1e3
 MOST_COORDINATES = 200  # above, matrices over the coordinates would take too long
 MOST_POINTS = 64
 
@@ -23,8 +24,8 @@ def bound_of(dynamics: Dynamics, state: Array, time: float) -> float:
     The scale is :math:`1 + \max|x_0| + \max|x_\mathrm{min}| + \sqrt{2 T D t} + |\nabla f(x_0)|\, t`: unity, the
     farthest start, the farthest known minimum, the spread of free diffusion and the way of a steady drift (the median
     of the starts), over the whole time t. Only growth that feeds itself gets a thousand times as far; where a start is
-    unstable, curvature -k, the bound is larger by :math:`e^{k t}`, at most by another thousand, as it is where the
-    curvature is not known. A particle between the scale and the bound is still one of the cloud, also when it is on
+    unstable, curvature -k, the bound is larger by :math:`e^{k t}`, at most by 1e9; by 1000 where the curvature is
+    not known. A particle between the scale and the bound is still one of the cloud, also when it is on
     its way out; a run that is cut at other places agrees on who is lost as long as nobody returns from beyond.
 
     Parameters
@@ -59,7 +60,7 @@ def bound_of(dynamics: Dynamics, state: Array, time: float) -> float:
 def _growth(dynamics: Dynamics, points: Array, time: float) -> float:
     """Return by how much the linear instability of the starts may carry a particle away."""
     if not hasattr(dynamics.landscape, "hessian") or dynamics.dim > MOST_COORDINATES or not len(points):
-        return MOST_GROWTH
+        return UNKNOWN_GROWTH
     hessians = np.asarray(dynamics.landscape.hessian(points))
     hessians = hessians[np.isfinite(hessians).all(axis=(1, 2))]
     rate = -float(np.linalg.eigvalsh(hessians).min(initial=0.0)) if len(hessians) else np.inf

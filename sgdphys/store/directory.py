@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sgdphys import schema
 from sgdphys.errors import StoreError
-from sgdphys.schema import FORMAT_VERSION, RNG_VERSION
 from sgdphys.store.commit import COMMIT_FILE, WAY_OUT, Commit, read_commit
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def existing_store(path: Path) -> dict[str, Any]:
     version = attributes["sgdphys_format"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise StoreError(f"{path} has format {version!r}, which no sgdphys ever wrote; {WAY_OUT}")
-    if version > FORMAT_VERSION:
+    if version > schema.FORMAT_VERSION:
         raise StoreError(
-            f"{path} has format {version}, newer than {FORMAT_VERSION}, the newest this sgdphys reads; "
+            f"{path} has format {version}, newer than {schema.FORMAT_VERSION}, the newest this sgdphys reads; "
             "install a newer sgdphys to open it"
         )
     return attributes
@@ -99,9 +99,9 @@ def refuse_other_random_numbers(path: Path, attributes: Mapping[str, object]) ->
         Its ``rng_version`` is not the one of this sgdphys.
     """
     version = attributes.get("rng_version")
-    if version != RNG_VERSION:
+    if version != schema.RNG_VERSION:
         raise StoreError(
-            f"{path} was made with random numbers of version {version}, this sgdphys makes version {RNG_VERSION}; "
+            f"{path} was made with random numbers of version {version}, this sgdphys makes version {schema.RNG_VERSION}; "
             "overwrite=True (--overwrite) replaces it"
         )
 

@@ -2,9 +2,10 @@
 
     python benchmarks/engine.py [--particles 65536] [--steps 4000] [--rounds 5]
 
-The problem is the one-dimensional double well x^4/4 - x^2/2 at temperature 0.1, dt = 0.01, Euler-Maruyama in float64 (JAX as installed). Every
-candidate runs once in each round, so that a busy machine slows all of them; the table gives the median over rounds and the median of the
-ratios to sgdphys taken round by round. Candidates that are not installed are left out.
+The problem is the one-dimensional double well x^4/4 - x^2/2 at temperature 0.1, dt = 0.01, Euler-Maruyama in float64 (JAX
+and diffrax in float32, their default). Every candidate runs once in each round, so that a busy machine slows all of them;
+the table gives the median over rounds and the median of the ratios to sgdphys taken round by round. Candidates that are
+not installed are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +30,16 @@ def sgdphys_engine(particles: int, steps: int) -> float:
     import sgdphys as sp
 
     well = _well()
-    cloud = sp.simulate(well, temperature=TEMPERATURE, dt=DT, n_steps=steps, n_particles=particles, start=-1.0, save_at=1, progress=False)
+    cloud = sp.simulate(
+        well,
+        temperature=TEMPERATURE,
+        dt=DT,
+        n_steps=steps,
+        n_particles=particles,
+        start=-1.0,
+        save_at=1,
+        progress=False,
+    )
     return float((cloud["position"] ** 2).mean())
 
 
@@ -69,7 +79,9 @@ def _compiled_normals() -> Callable[..., None]:
     def normals_of_blocks(first, last, quads, words, out):
         for block in range(first, last):
             for quad in range(quads):
-                normals_at(fill)(np.uint64(1), np.uint64(block * out.shape[2]), np.uint64(quad), np.uint64(1), 1, words, out)
+                normals_at(fill)(
+                    np.uint64(1), np.uint64(block * out.shape[2]), np.uint64(quad), np.uint64(1), 1, words, out
+                )
 
     return normals_of_blocks
 
@@ -147,14 +159,18 @@ def torchsde_euler(particles: int, steps: int) -> float:
 
     with torch.no_grad():
         start = torch.full((particles, 1), -1.0, dtype=torch.float64)
-        end = torchsde.sdeint(Well(), start, torch.tensor([0.0, steps * DT], dtype=torch.float64), method="euler", dt=DT)[-1]
+        end = torchsde.sdeint(
+            Well(), start, torch.tensor([0.0, steps * DT], dtype=torch.float64), method="euler", dt=DT
+        )[-1]
     return float((end**2).mean())
 
 
 def diffrax_euler(particles: int, steps: int) -> float:
     import jax
 
-    return float((_diffrax(steps)(jax.numpy.full(particles, -1.0), jax.random.split(jax.random.key(0), particles)) ** 2).mean())
+    return float(
+        (_diffrax(steps)(jax.numpy.full(particles, -1.0), jax.random.split(jax.random.key(0), particles)) ** 2).mean()
+    )
 
 
 @functools.cache
@@ -165,7 +181,8 @@ def _diffrax(steps: int) -> Callable[..., object]:
     def one(x, key):
         path = diffrax.UnsafeBrownianPath(shape=(), key=key)
         terms = diffrax.MultiTerm(
-            diffrax.ODETerm(lambda t, y, args: y - y * y * y), diffrax.ControlTerm(lambda t, y, args: (2 * TEMPERATURE) ** 0.5, path)
+            diffrax.ODETerm(lambda t, y, args: y - y * y * y),
+            diffrax.ControlTerm(lambda t, y, args: (2 * TEMPERATURE) ** 0.5, path),
         )
         return diffrax.diffeqsolve(
             terms, diffrax.Euler(), 0.0, steps * DT, DT, x, max_steps=steps + 1, adjoint=diffrax.ForwardMode()
@@ -212,7 +229,9 @@ def main() -> None:
     print(f"{'':34s} ns per particle-step   ratio to sgdphys (median of rounds; lowest, highest)")
     for name, values in times.items():
         ratios = [value / base for value, base in zip(values, own, strict=True)]
-        print(f"{name:34s} {statistics.median(values):20.2f}   {statistics.median(ratios):8.2f} ({min(ratios):.2f}, {max(ratios):.2f})")
+        print(
+            f"{name:34s} {statistics.median(values):20.2f}   {statistics.median(ratios):8.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
+        )
 
 
 if __name__ == "__main__":

@@ -82,4 +82,6 @@ def _as_float(value: Any) -> float:
 def _is_whole(value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, Integral) or (isinstance(value, Real) and math.isfinite(value) and value == math.floor(value))
+    return isinstance(value, Integral) or (
+        isinstance(value, Real) and math.isfinite(value) and value == math.floor(value)
+    )

@@ -174,9 +174,13 @@ _SWEPT = (
     Variable("hessian_trace", (), "loss/x^2", "trace of the Hessian at replicas of the real cloud, on average"),
     Variable("hessian_largest_eigenvalue", (), "loss/x^2", "largest Hessian eigenvalue at replicas, on average"),
 )
-VARIABLES += _COMPARED + _SWEPT + tuple(
-    Variable(f"{value.name}_standard_error", value.dims, value.units, f"standard error of {value.name}")
-    for value in _COMPARED + _SWEPT
+VARIABLES += (
+    _COMPARED
+    + _SWEPT
+    + tuple(
+        Variable(f"{value.name}_standard_error", value.dims, value.units, f"standard error of {value.name}")
+        for value in _COMPARED + _SWEPT
+    )
 )
 VARIABLES += (
     Variable("variance_predicted", (COORDINATE,), "x^2", "variance of the discrete map on the quadratic loss, exact"),

@@ -25,7 +25,9 @@ def test_python_example_runs_and_is_short() -> None:
     assert np.all(np.isfinite(relative.relative_entropy[1:]))
 
 
-@pytest.mark.parametrize("line", [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("sgdphys ")])
+@pytest.mark.parametrize(
+    "line", [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("sgdphys ")]
+)
 def test_command_lines_parse(line: str) -> None:
     import shlex
 

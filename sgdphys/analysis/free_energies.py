@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["free_energy", "relative_entropy"]
 
 
-
 def free_energy(
     dataset: xr.Dataset,
     potential: Landscape | Energy | xr.Dataset,

@@ -167,9 +167,7 @@ def _beginning(network: Network, start: Any, n_replicas: int | None, *, momentum
     return State(positions, points.new_zeros(network.dim).expand(count, -1) if momentum else None, 0)
 
 
-def _check_size(
-    network: Network, state: State, saved: NDArray[np.int64], last: int, storage: str
-) -> None:
+def _check_size(network: Network, state: State, saved: NDArray[np.int64], last: int, storage: str) -> None:
     if not len(saved):
         raise ValueError("save_at would keep nothing of the trained cloud; use save_at=1 for the final state alone")
     if not (isinstance(storage, str) and storage in {"float64", "float32"}):

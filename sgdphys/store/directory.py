@@ -101,8 +101,8 @@ def refuse_other_random_numbers(path: Path, attributes: Mapping[str, object]) ->
     version = attributes.get("rng_version")
     if version != schema.RNG_VERSION:
         raise StoreError(
-            f"{path} was made with random numbers of version {version}, this sgdphys makes version {schema.RNG_VERSION}; "
-            "overwrite=True (--overwrite) replaces it"
+            f"{path} was made with random numbers of version {version}, this sgdphys makes version "
+            f"{schema.RNG_VERSION}; overwrite=True (--overwrite) replaces it"
         )
 
 

@@ -36,7 +36,7 @@ def test_fitting_grid_holds_every_frame():
     rng = np.random.default_rng(0)
     cloud = cloud_of(np.full(1000, -3.0), rng.normal(size=1000))
     assert float(histogram(cloud)["mass"].min()) == 1.0
-    (low, high, cells), = fitting_grid(cloud).axes
+    ((low, high, cells),) = fitting_grid(cloud).axes
     assert low < -3
     assert high > cloud["position"].max()
     assert 2 <= cells <= 400

@@ -34,9 +34,7 @@ def test_a_nonlinear_path_equals_the_naive_chain():
     cloud = sp.simulate(
         sp.landscapes.DoubleWell(), **options, n_steps=40, n_particles=70, start=-1.0, save_at=41, seed=2, point=(3, 1)
     )
-    path = naive.euler_maruyama(
-        lambda x: x**3 - x, 1.0, [-1.0], steps=40, key=key_of(2, 3, 1), particle=69, **options
-    )
+    path = naive.euler_maruyama(lambda x: x**3 - x, 1.0, [-1.0], steps=40, key=key_of(2, 3, 1), particle=69, **options)
     np.testing.assert_allclose(cloud["position"].values[:, 69], path, rtol=1e-5, atol=1e-5)
 
 
@@ -72,9 +70,9 @@ def test_autocovariance_is_a_power():
     """(1 - h dt)^k; the continuous exp(-h dt k) is far away at h dt = 0.5."""
     h, dt, n = 1.0, 0.5, 400_000
     times = dt * np.array([40, 41, 42, 44])
-    cloud = sp.simulate(
-        sp.landscapes.Quadratic(h), temperature=0.1, dt=dt, t1=22.0, n_particles=n, save_at=times
-    )["position"].values[:, :, 0]
+    cloud = sp.simulate(sp.landscapes.Quadratic(h), temperature=0.1, dt=dt, t1=22.0, n_particles=n, save_at=times)[
+        "position"
+    ].values[:, :, 0]
     variance = 0.1 / (h * (1 - h * dt / 2))
     for frame, k in ((1, 1), (2, 2), (3, 4)):
         exact = variance * (1 - h * dt) ** k

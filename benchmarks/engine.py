@@ -2,10 +2,10 @@
 
     python benchmarks/engine.py [--particles 65536] [--steps 4000] [--rounds 5]
 
-The problem is the one-dimensional double well x^4/4 - x^2/2 at temperature 0.1, dt = 0.01, Euler-Maruyama in float64 (JAX
-and diffrax in float32, their default). Every candidate runs once in each round, so that a busy machine slows all of them;
-the table gives the median over rounds and the median of the ratios to sgdphys taken round by round. Candidates that are
-not installed are left out.
+The problem is the one-dimensional double well x^4/4 - x^2/2 at temperature 0.1, dt = 0.01, Euler-Maruyama in float64
+(JAX and diffrax in float32, their default). Every candidate runs once in each round, so that a busy machine slows all of
+them; the table gives the median over rounds and the median of the ratios to sgdphys taken round by round. Candidates
+that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -229,9 +229,8 @@ def main() -> None:
     print(f"{'':34s} ns per particle-step   ratio to sgdphys (median of rounds; lowest, highest)")
     for name, values in times.items():
         ratios = [value / base for value, base in zip(values, own, strict=True)]
-        print(
-            f"{name:34s} {statistics.median(values):20.2f}   {statistics.median(ratios):8.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
-        )
+        spread = f"{statistics.median(ratios):8.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
+        print(f"{name:34s} {statistics.median(values):20.2f}   {spread}")
 
 
 if __name__ == "__main__":

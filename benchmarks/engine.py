@@ -3,8 +3,8 @@
     python benchmarks/engine.py [--particles 65536] [--steps 4000] [--rounds 5]
 
 The problem is the one-dimensional double well x^4/4 - x^2/2 at temperature 0.1, dt = 0.01, Euler-Maruyama in float64
-(JAX and diffrax in float32, their default). Every candidate runs once in each round, so that a busy machine slows all of
-them; the table gives the median over rounds and the median of the ratios to sgdphys taken round by round. Candidates
+(JAX and diffrax in float32, their default). Every candidate runs once in each round, so that a busy machine slows all
+of them; the table gives the median over rounds and the median of the ratios to sgdphys taken round by round. Candidates
 that are not installed are left out.
 """
 

@@ -227,3 +227,37 @@ def test_the_time_step_is_suggested_and_stored():
 def test_overwrite_and_resume_together_are_refused(tmp_path):
     with pytest.raises(ValueError, match="give one of them, got both"):
         sp.sweep(BOWL, **SMALL, store=tmp_path / "s.zarr", overwrite=True, resume=True)
+
+
+def test_moments_are_those_of_the_kept_cloud():
+    tilted = Expression("x**2/2 + x**4/8 - 0.8*x")  # not symmetric: means matter
+    result = sp.sweep(
+        tilted,
+        temperatures=[0.1, 0.3],
+        dt=0.02,
+        n_steps=400,
+        n_particles=400,
+        save_at=3,
+        keep="cloud",
+        storage="float64",
+    )
+    x = result["position"].values[..., 0]  # (temperature, seed, time, particle)
+    count = x.shape[-1]
+    assert np.allclose(result["mean"].values[..., 0], x.mean(-1), rtol=1e-12)
+    assert np.allclose(result["covariance"].values[..., 0, 0], x.var(-1), rtol=1e-10)
+    assert np.allclose(result["mean_standard_error"].values[..., 0], x.std(-1) / count**0.5, rtol=1e-10)
+    fourth = ((x - x.mean(-1, keepdims=True)) ** 4).mean(-1)
+    error = np.sqrt(np.maximum(fourth - x.var(-1) ** 2, 0) / count)
+    assert np.allclose(result["variance_standard_error"].values[..., 0], error, rtol=1e-8)
+
+
+def test_stationary_variance_of_an_asymmetric_well_is_centred():
+    tilted = Expression("x**2/2 + x**4/8 - 0.8*x")
+    result = sp.sweep(tilted, temperatures=[0.1, 0.3], dt=0.02, n_steps=4, n_particles=50, save_at=2)
+    points = np.linspace(-4, 4, 20_001)
+    for temperature, found in zip((0.1, 0.3), result["stationary_variance"].values[:, 0], strict=True):
+        weight = np.exp(-(points**2 / 2 + points**4 / 8 - 0.8 * points) / temperature)
+        mean = (points * weight).sum() / weight.sum()
+        exact = ((points - mean) ** 2 * weight).sum() / weight.sum()
+        assert found == pytest.approx(exact, rel=2e-3)  # grid spacing; uncentred it would be several times as large
+        assert mean**2 > exact

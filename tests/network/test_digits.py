@@ -38,18 +38,15 @@ def test_cold_clouds_follow_the_exact_discrete_prediction(digits, measured, lr, 
 def test_a_hot_cloud_leaves_the_quadratic_twin(digits, measured):
     ratio, cloud, _ = real_over_predicted(digits, measured, SGD(0.5, 32))
     assert 1.1 < ratio < 1.4
-    errors = test_errors(digits, cloud)
+    errors = misclassified(digits, cloud)
     assert 0.02 < errors < 0.05
 
 
-def test_errors(digits, cloud):
+def misclassified(digits, cloud):
     """Return the fraction of test images that the replicas of the last frame classify wrongly."""
     split = data.digits()
     scores = digits.outputs(split.test_inputs, cloud["position"].values[-1])
     return float(np.mean(scores.argmax(axis=-1) != split.test_labels))
-
-
-test_errors.__test__ = False
 
 
 @pytest.mark.slow

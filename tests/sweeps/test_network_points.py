@@ -1,10 +1,13 @@
-"""The error of the mean variance ratio: replicas are independent, frames of one replica are not."""
+"""Points of a network sweep: what is independent, replicas and points, and what is not, the frames of a replica."""
 
 from types import SimpleNamespace
 
 import numpy as np
+import torch
 import xarray as xr
 
+import sgdphys as sp
+from sgdphys.sweeps import sweep_network
 from sgdphys.sweeps.network_points import _ratio
 
 
@@ -25,3 +28,22 @@ def test_frames_of_one_replica_do_not_shrink_the_error():
     assert abs(np.mean(ratios) - 1) < 4 * scatter / clouds**0.5
     # frames taken for independent would give 1/sqrt(6) = .41
     assert 0.85 < np.sqrt(np.mean(np.square(errors))) / scatter < 1.15
+
+
+def test_points_of_a_sweep_draw_noise_of_their_own():
+    generator = np.random.default_rng(1)
+    inputs = generator.normal(size=(40, 3))
+    targets = inputs @ [1.0, -1.0, 2.0] + generator.normal(size=40)
+    model = torch.nn.Linear(3, 1, bias=False)
+    network = sp.Network(model, lambda output, target: 0.5 * (output[:, 0] - target) ** 2, (inputs, targets))
+    sizes = {"rank": 3, "t1": 8.0, "n_frames": 5, "n_replicas": 200, "n_particles": 2000, "n_flatness": 2}
+    # two learning rates that differ by 1e-9: with equal noise their clouds would be equal to 1e-8
+    sweep = sweep_network(network, lrs=[0.1, 0.1 * (1 + 1e-9)], batch_sizes=[4], threads=1, **sizes)
+    first, second = sweep["position"].isel(batch_size=0, seed=0, time=-1).values
+    correlation = np.corrcoef(first.ravel(), second.ravel())[0, 1]
+    assert abs(correlation) < 4 / len(first) ** 0.5  # the replicas are the independent units
+    twin = sweep.isel(batch_size=0, seed=0)
+    difference = np.abs(np.diff(twin["variance_sim"].values, axis=0))
+    error = twin["variance_sim_standard_error"].values.max(axis=0)
+    assert np.all(difference < 4 * 2**0.5 * error)
+    assert np.any(difference > 0.1 * error)

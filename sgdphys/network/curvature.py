@@ -12,7 +12,7 @@ import xarray as xr
 from sgdphys import schema
 from sgdphys.network.functional import plain_attention
 from sgdphys.network.lanczos import leading_eigenpairs
-from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.tensors import by_columns, to_numpy
 from sgdphys.network.threads import few_threads
 from sgdphys.simulation.memory import refuse_above_memory
 
@@ -54,11 +54,7 @@ class Curvature:
     @few_threads
     def matvec(self, v: Any) -> Any:
         """Return H v for ``v`` (d,) or (d, k), as the same kind of array; two backward passes a column."""
-        columns = to_tensor(v, device=self.point.device, dtype=self.point.dtype)
-        result = (
-            self.product(columns) if columns.ndim == 1 else torch.stack([self.product(c) for c in columns.T], dim=1)
-        )
-        return like(v, result)
+        return by_columns(self.product, v, self.point)
 
     def product(self, v: Tensor) -> Tensor:
         """Return H v for a tensor (d,)."""

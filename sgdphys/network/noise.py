@@ -12,7 +12,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.network.per_sample import SampleJacobian, gradient_rows, sample_gradients
-from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.tensors import by_columns, like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
 from sgdphys.simulation.memory import refuse_above_memory
 
@@ -63,11 +63,7 @@ class GradientNoise:
     @few_threads
     def matvec(self, v: Any) -> Any:
         """Return C v for ``v`` (d,) or (d, k), as the same kind of array; no per-sample gradient is formed."""
-        columns = to_tensor(v, device=self.point.device, dtype=self.point.dtype)
-        result = (
-            self._product(columns) if columns.ndim == 1 else torch.stack([self._product(c) for c in columns.T], dim=1)
-        )
-        return like(v, result)
+        return by_columns(self._product, v, self.point)
 
     @few_threads
     def project(self, directions: Any) -> Any:

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
-__all__ = ["like", "to_numpy", "to_tensor", "usable_device"]
+__all__ = ["by_columns", "like", "to_numpy", "to_tensor", "usable_device"]
 
 
 def usable_device(device: torch.device | str | None) -> torch.device:
@@ -54,3 +56,11 @@ def to_numpy(tensor: Tensor) -> np.ndarray[Any, Any]:
 def like(reference: Any, tensor: Tensor) -> Any:
     """Return the tensor as the kind of array that ``reference`` is: a tensor, or else a NumPy array."""
     return tensor.detach() if isinstance(reference, torch.Tensor) else to_numpy(tensor)
+
+
+def by_columns(product: Callable[[Tensor], Tensor], v: Any, point: Tensor) -> Any:
+    """Return ``product`` of ``v`` (d,), or of the columns of ``v`` (d, k), as the kind of array that ``v`` is."""
+    columns = to_tensor(v, device=point.device, dtype=point.dtype)
+    if columns.ndim == 1:
+        return like(v, product(columns))
+    return like(v, torch.stack([product(column) for column in columns.T], dim=1))

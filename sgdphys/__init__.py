@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         noises,
         observers,
         plots,
+        schedules,
         sweeps,
         theory,
     )
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.network.problem import Network
     from sgdphys.network.training import train
+    from sgdphys.schedules.stages import SGDSchedule
     from sgdphys.sgd import SGD
     from sgdphys.simulation import simulate
     from sgdphys.store import open_store as open  # noqa: A004 - the public name is sgdphys.open
@@ -40,11 +42,13 @@ _MODULES = {
     "noises",
     "observers",
     "plots",
+    "schedules",
     "sweeps",
     "theory",
 }
 _NAMES = {
     "SGD": ("sgdphys.sgd", "SGD"),
+    "SGDSchedule": ("sgdphys.schedules.stages", "SGDSchedule"),
     "Grid": ("sgdphys.fokker_planck.grid", "Grid"),
     "Network": ("sgdphys.network.problem", "Network"),
     "simulate": ("sgdphys.simulation", "simulate"),
@@ -54,8 +58,8 @@ _NAMES = {
 }
 
 __all__ = [
-    "SGD", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network",
-    "noises", "observers", "open", "plots", "simulate", "sweep", "sweeps", "theory", "train",
+    "SGD", "SGDSchedule", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network",
+    "noises", "observers", "open", "plots", "schedules", "simulate", "sweep", "sweeps", "theory", "train",
 ]  # fmt: skip
 
 

@@ -90,9 +90,11 @@ class Curved(Protocol):
 
 @runtime_checkable
 class Noise(Protocol):
-    """Gaussian noise with diffusion D(x) = B(x) B(x)^T, a gradient covariance, in loss^2/x^2.
+    """Noise with diffusion D(x) = B(x) B(x)^T, a gradient covariance, in loss^2/x^2.
 
-    Noise objects hold D, never its root. Over a time dt at temperature T the engine adds sqrt(2 T dt) B(x) xi.
+    Noise objects hold D, never its root. Over a time dt at temperature T the engine adds sqrt(2 T dt) B(x) xi. What
+    ``noises.BlockNoise`` supplies besides these members (``additive``, ``diagonal``, ``interpretation``,
+    ``divergence_terms``, ``work_rows``, ``amplitude``, ...) may be left out by a constant Gaussian noise.
     """
 
     def diffusion(self, x: Array) -> Array:
@@ -100,7 +102,7 @@ class Noise(Protocol):
         ...
 
     def kick_term(self, dim: int) -> Term:
-        """Return the kernel that adds ``factor * B(x) xi`` for ``dim`` coordinates, and its parameters.
+        """Return the kernel that writes ``base + factor * B(x) xi`` for ``dim`` coordinates, and its parameters.
 
         Raises ValueError when the noise does not fit ``dim`` coordinates.
         """
@@ -117,17 +119,38 @@ class Noise(Protocol):
 
 @runtime_checkable
 class Integrator(Protocol):
-    """A time stepper: what it solves and how accurately, and its step on a block."""
+    """A time stepper: what it solves and how accurately, and its step on a block.
+
+    ``integrators.BlockIntegrator`` supplies all members but the step.
+    """
 
     @property
     def step(self) -> Callable[..., None]:
-        """Plain function (before, after, dim, gradient, kick, normals, settings); see ``sgdphys.kernels.steps``."""
+        """Plain function of the signature that ``kernels.steps`` states."""
+        ...
+
+    @property
+    def deviates_per_channel(self) -> int:
+        """How many normals of each channel of the noise one step uses."""
+        ...
+
+    @property
+    def ahead(self) -> int:
+        """1 where a step also reads the normals of the next one, else 0."""
         ...
 
     def rows(self, dim: int) -> int:
         """Return the rows of the state of ``dim`` coordinates; positions come first, velocities after them."""
         ...
 
-    def settings(self, dt: float, temperature: float, sgd: Any) -> Array:
-        """Return the numbers that the step reads; raise ValueError for settings the method does not know."""
+    def work_rows(self, dim: int) -> int:
+        """Return the rows of scratch of a step, besides those of the noise."""
+        ...
+
+    def prepared(self, problem: Any) -> Integrator:
+        """Return the integrator fitted to landscape, noise and SGD; raise ValueError naming both where it does not."""
+        ...
+
+    def settings(self, pace: Any, problem: Any) -> Array:
+        """Return the method's own numbers, shape (step, number), for steps of the given lengths and temperatures."""
         ...

@@ -5,7 +5,17 @@ innermost so that LLVM vectorises it. Kernels are plain Python functions without
 and joined at run time by their addresses.
 """
 
-from sgdphys.kernels.blocks import BlockTerm, FieldKernel, Kernel, KickKernel, ObserverKernel
+from sgdphys.kernels.blocks import (
+    BlockTerm,
+    FieldKernel,
+    Kernel,
+    KickKernel,
+    NormalsKernel,
+    ObserverKernel,
+    SampleKernel,
+)
 from sgdphys.kernels.evaluation import evaluate
 
-__all__ = ["BlockTerm", "FieldKernel", "Kernel", "KickKernel", "ObserverKernel", "evaluate"]
+__all__ = [
+    "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "NormalsKernel", "ObserverKernel", "SampleKernel", "evaluate",
+]  # fmt: skip

@@ -15,7 +15,8 @@ from sgdphys.kernels.source import FAST_MATH, fast_math_flags, helpers_text, sou
 from sgdphys.protocols import Term
 
 __all__ = [
-    "PROGRAM", "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "NormalsKernel", "ObserverKernel", "Program", "pack",
+    "PROGRAM", "BlockTerm", "FieldKernel", "Kernel", "KickKernel", "NormalsKernel", "ObserverKernel", "Program",
+    "SampleKernel", "pack",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -122,9 +123,15 @@ class FieldKernel(Kernel):
 
 
 class KickKernel(Kernel):
-    """``kick(normals, x, parameters, factor, base, out)``: writes ``base + factor * B(x) xi`` to ``out``."""
+    """``kick(normals, x, parameters, factor, work, base, out)``: writes ``base + factor * B(x) xi`` to ``out``."""
 
     signature = "KICK"
+
+
+class SampleKernel(Kernel):
+    """``add(x, parameters, indices, weights, work, out)``: adds the gradients of samples; ``indices`` one a lane."""
+
+    signature = "SAMPLE"
 
 
 class NormalsKernel(Kernel):
@@ -134,7 +141,7 @@ class NormalsKernel(Kernel):
 
 
 class ObserverKernel(Kernel):
-    """``observe(before, after, lanes, particle, step, row, key, parameters, memory)``: see ``sgdphys.observers``."""
+    """``observe(before, after, lanes, place, row, settings, parameters, own, table)``: see ``sgdphys.observers``."""
 
     signature = "OBSERVER"
 

@@ -30,7 +30,9 @@ _HEADER = """\
 # Written by sgdphys; safe to delete.
 import numpy as np
 from numba import njit
-from sgdphys.kernels.pointers import FIELD, KICK, NORMALS, OBSERVER, field_at, kick_at, normals_at, observer_at
+from sgdphys.kernels.vector_tiles import TILE_ROWS, add_lanes, add_tiles, tile_lanes
+from sgdphys.kernels.pointers import FIELD, KICK, NORMALS, OBSERVER, SAMPLE
+from sgdphys.kernels.pointers import field_at, kick_at, normals_at, observer_at, sample_at
 
 
 def helper(*flags):
@@ -93,7 +95,8 @@ def _machine() -> str:
     import llvmlite.binding
     import numba
 
-    return f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {sys.version_info[:2]}"
+    tiles = Path(__file__).with_name("vector_tiles.py").read_text(encoding="utf-8")  # code that no source text shows
+    return f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {sys.version_info[:2]} {tiles}"
 
 
 def load_module(key: str, write: Callable[[], str]) -> ModuleType:

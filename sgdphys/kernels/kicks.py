@@ -1,4 +1,7 @@
-"""Kicks of Gaussian noise on a block: ``out = base + factor * B xi`` with independent standard normals xi."""
+"""Kicks of Gaussian noise on a block: ``out = base + factor * B xi`` with independent standard normals xi.
+
+``work`` is scratch of as many rows as the noise asks for; ``base`` and ``out`` may be the same block.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["apply_kick", "diagonal_kick", "factor_kick", "isotropic_kick"]
 
 
-def apply_kick(kick, normals, x, factor, base, out):
+def apply_kick(kick, normals, x, factor, work, base, out):
     """Call the kick of a packed program of one term."""
     addresses, factors, _offsets, parameters = kick
     call = kick_at(addresses[0])
-    call(normals, x, parameters, factor * factors[0], base, out)
+    call(normals, x, parameters, factor * factors[0], work, base, out)
 
 
-def isotropic_kick(normals, x, parameters, factor, base, out):
+def isotropic_kick(normals, x, parameters, factor, work, base, out):
     """B = sqrt(c) 1; parameters: sqrt(c)."""
     scale = factor * parameters[0]
     for row in range(out.shape[0]):
@@ -27,7 +30,7 @@ def isotropic_kick(normals, x, parameters, factor, base, out):
             out[row, lane] = base[row, lane] + scale * normals[row, lane]
 
 
-def diagonal_kick(normals, x, parameters, factor, base, out):
+def diagonal_kick(normals, x, parameters, factor, work, base, out):
     """B = diag(sqrt(c)); parameters: sqrt(c) of each coordinate."""
     for row in range(out.shape[0]):
         scale = factor * parameters[row]
@@ -35,7 +38,7 @@ def diagonal_kick(normals, x, parameters, factor, base, out):
             out[row, lane] = base[row, lane] + scale * normals[row, lane]
 
 
-def factor_kick(normals, x, parameters, factor, base, out):
+def factor_kick(normals, x, parameters, factor, work, base, out):
     """B a dense (coordinate, channel) factor; parameters: its entries row by row."""
     for row in range(out.shape[0]):
         for lane in range(out.shape[1]):

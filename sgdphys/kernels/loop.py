@@ -15,8 +15,10 @@ import numpy as np
 from sgdphys.kernels.blocks import PROGRAM, NormalsKernel
 from sgdphys.kernels.compile import compile_function
 from sgdphys.kernels.divergence import count_lost
+from sgdphys.kernels.forces import copy_rows
 from sgdphys.kernels.normals import fill_normals
 from sgdphys.kernels.philox import STREAMS
+from sgdphys.kernels.settings import DT, TIME
 from sgdphys.kernels.source import FAST_MATH, source_text
 
 if TYPE_CHECKING:
@@ -27,61 +29,94 @@ __all__ = ["NORMALS", "compiled_loop"]
 
 NORMALS = NormalsKernel(fill_normals)  # apart, because it vectorises worse when it is inlined into the loop
 KICK_STREAM = np.uint64(STREAMS["kick"])
+FIELDS = f"Tuple(({PROGRAM}, {PROGRAM}, {PROGRAM}, {PROGRAM}))"
+MATRIX = "float64[:, ::1]"
 SIGNATURE = (
-    "'void(float64[:, :, ::1], int64[::1], int64, uint64, int64, int64, int64, uint64, uint64, int64, int64[::1], "
-    f"int64[::1], float64[:, :, ::1], {PROGRAM}, {PROGRAM}, float64[::1], float64, uint64[::1], int64[:, ::1], "
-    "int64[:, ::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], float64[:, ::1], float64[:, ::1])'"
+    "'void(float64[:, :, ::1], int64[::1], int64, uint64, int64, int64, int64, int64, uint64, uint64, int64, "
+    f"int64[::1], int64[::1], float64[:, :, ::1], {FIELDS}, {PROGRAM}, {MATRIX}, float64, uint64[::1], int64[:, ::1], "
+    f"int64[:, ::1], float64[::1], float64[::1], float64[::1], uint32[:, ::1], float32[:, :, ::1], {MATRIX}, {MATRIX}, "
+    f"Tuple(({MATRIX}, int64[:, ::1])), float64[::1], uint64[::1])'"
 )
 
 
 def advance(
-    blocks, lost, dim, particle, offset, particles, channels, fill, key, step, frames, rows, out, gradient, kick,
-    settings, bound, observers, layout, table, parameters, memory, words, normals, before, after,
+    blocks, lost, dim, particle, offset, particles, channels, ahead, fill, key, step, frames, rows, out, fields, kick,
+    table, bound, observers, layout, looks, parameters, own, tables, words, normals, before, after, scratch, settings,
+    place,
 ):  # fmt: skip
     """Advance ``blocks`` (block, row, lane) from ``step`` through the steps ``frames``.
 
     ``particle`` numbers the first lane in the random counters, ``offset`` in ``out``; ``particles`` is how many lanes
-    are in use, ``fill`` where ``NORMALS`` starts. At ``frames[k]`` the state goes to ``out[rows[k]]`` (frame,
-    particle, row) unless ``rows[k]`` is negative. ``layout`` has a line for each observer: every step or not, blocks
-    per memory unit, rows and columns of a unit, its offset in ``memory``, offset and length of its ``parameters``.
-    ``table[observer, k]`` is the row of the observer's own time table at frame k, or negative. ``lost`` takes the
-    number of lost numbers in each block at the end, coordinates beyond ``bound`` among them. The last four arrays are
-    scratch: (4, some lanes), (4, channel, lane), and two of (row, lane).
+    are in use, ``fill`` where the kernel of the deviates starts, ``ahead`` whether the step also reads those of the
+    next one. At ``frames[k]`` the state goes to ``out[rows[k]]`` (frame, particle, row) unless ``rows[k]`` is
+    negative. ``table`` has the settings: one line, or one for each step from ``step`` on. ``layout`` has a line for
+    each observer, see ``call_observer``; ``looks[observer, k]`` is the row of the observer's own time table at frame
+    k, or negative. ``lost`` takes the number of lost numbers in each block at the end, coordinates beyond ``bound``
+    among them. The last arrays are scratch: (4, some lanes), (4 or 8, channel, lane), two of (row, lane), those of
+    the step, the settings of one step and its place.
     """
     width = blocks.shape[2]
+    ring = normals.shape[0] - 1
+    place[0] = key
     for block in range(blocks.shape[0]):
-        first = particle + np.uint64(block * width)
         lanes = min(width, particles - block * width)
+        place[1] = particle + np.uint64(block * width)
         copy_rows(blocks[block], before)
         now = step
         quad = np.int64(-1)
+        for k in range(len(settings)):
+            settings[k] = table[0, k]
         for frame in range(len(frames)):
             while now < frames[frame]:
-                if now >> 2 != quad:
-                    quad = now >> 2
-                    normals_at(fill)(key, first, np.uint64(quad), KICK_STREAM, channels, words, normals)
-                step_of(before, after, dim, gradient, kick, normals[now & 3], settings)
+                while quad < (now + ahead) >> 2:
+                    quad = quad + 1 if quad >= 0 else now >> 2
+                    part = normals[(4 * quad) & ring : ((4 * quad) & ring) + 4]
+                    normals_at(fill)(key, place[1], np.uint64(quad), KICK_STREAM, channels, words, part)
+                set_settings(table, now, step, settings)
+                place[2] = np.uint64(now)
+                following = normals[(now + ahead) & ring]
+                more = (scratch[0], scratch[1], following)
+                step_of(before, after, dim, fields, kick, normals[now & ring], settings, place, more)
                 now += 1
                 before, after = after, before
                 for k in range(len(observers)):
                     if layout[k, 0] != 0:
-                        place = (observers[k], layout[k], block)
-                        observe(place, after, before, lanes, first, now, -1, key, parameters, memory)
+                        pair = (after, before)
+                        call_observer(
+                            observers[k], layout[k], block, pair, lanes, place, -1, settings, parameters, own, tables
+                        )
             if rows[frame] >= 0:
                 save_rows(before, lanes, out[rows[frame]], offset + block * width)
             for k in range(len(observers)):
-                if table[k, frame] >= 0:
-                    place = (observers[k], layout[k], block)
-                    observe(place, after, before, lanes, first, now, table[k, frame], key, parameters, memory)
+                if looks[k, frame] >= 0:
+                    pair = (after, before)
+                    place[2] = np.uint64(now)
+                    set_settings(table, now, step, settings)
+                    call_observer(
+                        observers[k],
+                        layout[k],
+                        block,
+                        pair,
+                        lanes,
+                        place,
+                        looks[k, frame],
+                        settings,
+                        parameters,
+                        own,
+                        tables,
+                    )
         copy_rows(before, blocks[block])
         lost[block] = count_lost(before, lanes, dim, bound)
 
 
-def copy_rows(source, target):
-    """Copy a block (row, lane)."""
-    for row in range(source.shape[0]):
-        for lane in range(source.shape[1]):
-            target[row, lane] = source[row, lane]
+def set_settings(table, now, step, settings):
+    """Take the line of a scheduled step, or tell a constant one its time."""
+    if table.shape[0] > 1:
+        line = min(now - step, table.shape[0] - 1)
+        for k in range(len(settings)):
+            settings[k] = table[line, k]
+    else:
+        settings[TIME] = table[0, TIME] + settings[DT] * now
 
 
 def save_rows(block, lanes, frame, offset):
@@ -97,13 +132,19 @@ def save_rows(block, lanes, frame, offset):
                 flat[lane * rows + row] = block[row, lane]
 
 
-def observe(place, before, after, lanes, particle, step, row, key, parameters, memory):
-    """Call an observer on its unit of ``memory``; ``place`` holds its address, its layout and the block."""
-    address, layout, block = place
-    _every, blocks_per_unit, rows, columns, offset, first, length = layout
+def call_observer(address, layout, block, pair, lanes, place, row, settings, parameters, own, tables):
+    """Call an observer on its own rows of this block and its table of the block's unit.
+
+    ``layout``: every step or not; its own rows and where they begin in ``own``; blocks per unit, rows and columns of
+    a unit and where the units begin in ``tables``; where its ``parameters`` begin and how many they are.
+    """
+    _every, own_rows, own_offset, blocks_per_unit, rows, columns, offset, first, length = layout
+    width = pair[0].shape[1]
+    start = own_offset + block * own_rows * width
+    mine = own[start : start + own_rows * width].reshape((own_rows, width))
     start = offset + (block // blocks_per_unit) * rows * columns
-    unit = memory[start : start + rows * columns].reshape((rows, columns))
-    observer_at(address)(before, after, lanes, particle, step, row, key, parameters[first : first + length], unit)
+    unit = tables[start : start + rows * columns].reshape((rows, columns))
+    observer_at(address)(pair[0], pair[1], lanes, place, row, settings, parameters[first : first + length], mine, unit)
 
 
 @functools.cache

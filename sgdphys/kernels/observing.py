@@ -1,8 +1,22 @@
-"""Observers' kernels: ``observe(before, after, lanes, particle, step, row, key, parameters, memory)``.
+"""Observers' kernels: ``observe(before, after, lanes, place, row, settings, parameters, own, table)``.
 
-``memory`` is the observer's own table: one unit per block (columns are lanes) or per granule of 4096 particles, which
-every block of the granule updates in turn. Sums run over groups of 64 lanes in a fixed order, so that they do not
-depend on the size of a block.
+before, after
+    State (row, lane) before and after the step; at an observer's own times ``after`` is the present state.
+lanes
+    How many lanes are in use.
+place
+    uint64: key, number of the first lane's particle, step. After each step that is the step just taken, whose end is
+    at ``settings[TIME] + settings[DT]``; at an observer's own times the present step, at ``settings[TIME]``.
+row
+    Number of the observer's own time, or -1 after each step.
+settings, parameters
+    Numbers of this step (``kernels.settings``), and of the observer.
+own
+    The observer's memory of each particle, (row, lane).
+table
+    Its table (row, column) of a granule of 4096 particles, which every block of the granule updates in turn, or for
+    exact counts of a thread's share. Sums of a granule run over groups of 64 lanes in a fixed order, so that they do
+    not depend on the size of a block.
 """
 
 from __future__ import annotations
@@ -13,6 +27,7 @@ import numpy as np
 
 from sgdphys.kernels.divergence import lane_is_lost
 from sgdphys.kernels.philox import STREAMS, draw
+from sgdphys.kernels.settings import AMPLITUDE, DT, TIME
 from sgdphys.kernels.vector_math import exp
 
 if TYPE_CHECKING:
@@ -28,8 +43,8 @@ UNIT = 2.3283064365386963e-10  # 2^-32
 SMALLEST_EXPONENT = -22.9  # chances below 2^-33 never happen, because the smallest draw is that
 
 
-def moments(before, after, lanes, particle, step, row, key, parameters, memory):
-    """Merge the block's moments into ``memory[row]``.
+def moments(before, after, lanes, place, row, settings, parameters, own, table):
+    """Merge the block's moments into ``table[row]``.
 
     They are count, mean, co-moments (d, d), third and fourth central sums (d). Groups of 64 lanes are merged by the
     pairwise formulas of Pebay 2008 (SAND2008-6212, eqs. 1.6-3.1), which do not cancel. Lanes beyond the bound are left
@@ -38,8 +53,8 @@ def moments(before, after, lanes, particle, step, row, key, parameters, memory):
     """
     dim = np.int64(parameters[0])
     size = 1 + 3 * dim + dim * dim
-    total = memory[row, :size]
-    group = memory[row, size : 2 * size]
+    total = table[row, :size]
+    group = table[row, size : 2 * size]
     for first in range(0, lanes, GROUP):
         group_moments(after, first, min(first + GROUP, lanes), dim, parameters[1], group)
         merge_moments(dim, group, total)
@@ -141,42 +156,42 @@ def merge_moments(dim, source, target):
     target[0] = n
 
 
-def first_passage(before, after, lanes, particle, step, row, key, parameters, memory):
-    """Note the time at which each lane first lies in the region; rows of ``memory``: that time, inside or not.
+def first_passage(before, after, lanes, place, row, settings, parameters, own, table):
+    """Note the time at which each lane first lies in the region; rows of ``own``: that time, inside or not.
 
-    Parameters: dt, address of the region's indicator, then for the bridge 1 or 0, rate 2 T D of the coordinate across
-    the boundary, its number and the boundary, then the region's own parameters. With the bridge, a step whose ends
-    lie at the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (rate dt)); a lane that has
-    been inside has its time already.
+    Parameters: address of the region's indicator, then for the bridge 1 or 0, D of the coordinate across the
+    boundary, its number and the boundary, then the region's own parameters. With the bridge, a step whose ends lie at
+    the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (2 T D dt)); a lane that has been
+    inside has its time already.
     """
-    dt = parameters[0]
-    indicator = field_at(np.float64(parameters[1]).view(np.uint64))
-    own = parameters[6:]
-    inside = memory[1:2]
+    indicator = field_at(np.float64(parameters[0]).view(np.uint64))
+    numbers = parameters[5:]
+    inside = own[1:2]
     if np.isnan(inside[0, 0]):
-        note_inside(indicator, before, own, (step - 1) * dt, inside, memory)
-    note_inside(indicator, after, own, step * dt, inside, memory)
-    if parameters[2] != 0.0:
-        note_crossed(before, after, particle, step, key, parameters, memory)
+        note_inside(indicator, before, numbers, settings[TIME], inside, own)
+    end = settings[TIME] + settings[DT]
+    note_inside(indicator, after, numbers, end, inside, own)
+    if parameters[1] != 0.0:
+        variance = settings[AMPLITUDE] * settings[AMPLITUDE] * parameters[2]
+        note_crossed(before, after, place, end, variance, np.int64(parameters[3]), parameters[4], own)
 
 
-def note_crossed(before, after, particle, step, key, parameters, memory):
+def note_crossed(before, after, place, time, variance, row, level, own):
     """Draw for each lane without a time whether the bridge of this step crossed the boundary; few are near enough."""
-    scale = -2.0 / (parameters[3] * parameters[0])
-    row = np.int64(parameters[4])
-    level = parameters[5]
+    scale = -2.0 / variance
     for lane in range(after.shape[1]):
         exponent = scale * (before[row, lane] - level) * (after[row, lane] - level)
-        if exponent > SMALLEST_EXPONENT and np.isnan(memory[0, lane]):
-            word, _w1, _w2, _w3 = draw(key, particle + np.uint64(lane), np.uint64(step), BRIDGE_STREAM, NO_GROUP)
+        if exponent > SMALLEST_EXPONENT and np.isnan(own[0, lane]):
+            step = place[2] + np.uint64(1)
+            word, _w1, _w2, _w3 = draw(place[0], place[1] + np.uint64(lane), step, BRIDGE_STREAM, NO_GROUP)
             if (np.float64(word) + 0.5) * UNIT < exp(exponent):
-                memory[0, lane] = step * parameters[0]
+                own[0, lane] = time
 
 
-def note_inside(indicator, x, own, time, inside, memory):
-    """Write ``time`` to the first row of ``memory`` for lanes that are inside and have no time yet."""
+def note_inside(indicator, x, parameters, time, inside, own):
+    """Write ``time`` to the first row of ``own`` for lanes that are inside and have no time yet."""
     for lane in range(x.shape[1]):
         inside[0, lane] = 0.0
-    indicator(x, own, 1.0, inside)
+    indicator(x, parameters, 1.0, inside)
     for lane in range(x.shape[1]):
-        memory[0, lane] = time if (inside[0, lane] > 0.5) & np.isnan(memory[0, lane]) else memory[0, lane]
+        own[0, lane] = time if (inside[0, lane] > 0.5) & np.isnan(own[0, lane]) else own[0, lane]

@@ -17,7 +17,7 @@ import numpy as np
 __all__ = ["FAST_MATH", "fast_math_flags", "helpers_text", "source_text"]
 
 FAST_MATH = ("afn", "arcp", "contract", "nsz", "reassoc")  # without nnan and ninf: divergence must stay visible
-POINTERS = ("field_at", "kick_at", "normals_at", "observer_at")  # imported by every generated module
+POINTERS = ("field_at", "kick_at", "normals_at", "observer_at", "sample_at")  # imported by every generated module
 
 Function = Callable[..., Any]
 

@@ -1,5 +1,7 @@
 """Gradient noise: diffusion D(x) and the kick that has it. One family a file."""
 
+from sgdphys.noises.base import BlockNoise
 from sgdphys.noises.gaussian import Diagonal, Full, Isotropic, LowRank
+from sgdphys.noises.minibatch import Minibatch
 
-__all__ = ["Diagonal", "Full", "Isotropic", "LowRank"]
+__all__ = ["BlockNoise", "Diagonal", "Full", "Isotropic", "LowRank", "Minibatch"]

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sgdphys.checks import finite_number
 from sgdphys.kernels import BlockTerm, KickKernel
 from sgdphys.kernels.kicks import diagonal_kick, factor_kick, isotropic_kick
+from sgdphys.noises.base import BlockNoise
 
 __all__ = ["Diagonal", "Full", "Isotropic", "LowRank"]
 
@@ -26,7 +27,7 @@ _FACTOR = KickKernel(factor_kick)
 
 
 @dataclass(frozen=True)
-class Isotropic:
+class Isotropic(BlockNoise):
     """Noise of diffusion D = c 1.
 
     Parameters
@@ -41,6 +42,8 @@ class Isotropic:
     """
 
     c: float = 1.0
+    diagonal = True
+    separable = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "c", finite_number("the diffusion c", self.c, sign="not negative"))
@@ -63,7 +66,7 @@ class Isotropic:
 
 
 @dataclass(frozen=True, eq=False)
-class Diagonal:
+class Diagonal(BlockNoise):
     """Noise of diffusion D = diag(c).
 
     Parameters
@@ -78,6 +81,8 @@ class Diagonal:
     """
 
     c: ArrayLike
+    diagonal = True
+    separable = True
 
     def __post_init__(self) -> None:
         values = _frozen(self.c)
@@ -122,7 +127,7 @@ class Diagonal:
 
 
 @dataclass(frozen=True, eq=False)
-class Full:
+class Full(BlockNoise):
     """Noise of any constant diffusion matrix D, positive semi-definite.
 
     Parameters
@@ -204,7 +209,7 @@ class Full:
 
 
 @dataclass(frozen=True, eq=False)
-class LowRank:
+class LowRank(BlockNoise):
     """Noise of diffusion D = B B^T from its factor B.
 
     Parameters

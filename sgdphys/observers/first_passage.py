@@ -64,13 +64,11 @@ class FirstPassage:
         bridge = self._bridge(region.half_space, run) if self.bridge else (0.0,) * 4
         return Observation(
             kernel=_KERNEL,
-            parameters=np.array([run.dt, _as_number(term.kernel.address), *bridge, *term.parameters]),
+            parameters=np.array([_as_number(term.kernel.address), *bridge, *term.parameters]),
+            result=lambda own, _tables, _times: {"first_passage_time": (("particle",), own[0])},
             every_step=True,
-            per_granule=False,
-            rows=2,
-            columns=0,
+            own_rows=2,
             initial=np.nan,
-            result=lambda memory, _times: {"first_passage_time": (("particle",), run.time_offset + memory[0])},
         )
 
     def _bridge(self, boundary: HalfSpace | None, run: Run) -> tuple[float, ...]:
@@ -80,11 +78,14 @@ class FirstPassage:
             )
         if not run.overdamped:
             raise ValueError("bridge=True is for overdamped motion, the run has momentum; use bridge=False")
-        diffusion = run.noise.diffusion(np.zeros((1, run.dim)))[0]
-        rate = 2 * run.temperature * diffusion[boundary.coordinate, boundary.coordinate]
-        if rate == 0:
+        if not getattr(run.noise, "additive", True):
+            raise ValueError(
+                f"bridge=True is for noise of constant diffusion, got {run.noise!r}; use a small time step"
+            )
+        diffusion = run.noise.diffusion(np.zeros((1, run.dim)))[0, boundary.coordinate, boundary.coordinate]
+        if diffusion == 0 or run.temperature == 0:
             raise ValueError("bridge=True needs noise across the boundary, its diffusion is 0 there")
-        return 1.0, float(rate), float(boundary.coordinate), boundary.level
+        return 1.0, float(diffusion), float(boundary.coordinate), boundary.level
 
 
 def _as_number(address: int) -> float:

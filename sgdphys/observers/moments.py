@@ -42,12 +42,8 @@ class Moments:
         return Observation(
             kernel=_KERNEL,
             parameters=np.array([float(run.dim), run.bound]),
-            every_step=False,
-            per_granule=True,
-            rows=0,
+            result=lambda _own, tables, times: _variables(tables[:, :, :size], run.dim, times),
             columns=2 * size,
-            initial=0.0,
-            result=lambda memory, times: _variables(memory[:, :, :size], run.dim, times),
         )
 
 

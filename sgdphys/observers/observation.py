@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sgdphys.kernels import ObserverKernel
-from sgdphys.protocols import Noise
+from sgdphys.protocols import Landscape, Noise
 
-__all__ = ["Observation", "Observer", "Run", "Variables"]
+__all__ = ["Observation", "Observer", "Run", "Timing", "Variables"]
 
 Array = NDArray[np.float64]
 Variables = dict[str, tuple[tuple[str, ...], Any]]  # name -> (dimensions, values)
@@ -20,17 +20,56 @@ Variables = dict[str, tuple[tuple[str, ...], Any]]  # name -> (dimensions, value
 
 @dataclass(frozen=True)
 class Run:
-    """The run an observer joins; ``time_offset`` is the time of step 0, beyond ``bound`` a particle is lost."""
+    """The run an observer joins.
+
+    Parameters
+    ----------
+    dim, coordinate_names
+        The coordinates; velocities, where there are some, are the rows of the state after them.
+    rows
+        Rows of the state.
+    landscape, noise
+        What is simulated.
+    temperature
+        T, where it is constant, else None.
+    first, last
+        Absolute steps at which the run begins and ends.
+    clock
+        Its ``time(steps)`` tells the times of steps.
+    n_particles
+        Size of the ensemble.
+    bound
+        A particle beyond it is lost.
+    """
 
     dim: int
     coordinate_names: tuple[str, ...]
-    dt: float
-    time_offset: float
-    temperature: float
+    rows: int
+    landscape: Landscape
     noise: Noise
+    temperature: float | None
+    first: int
+    last: int
+    clock: Timing
     n_particles: int
-    overdamped: bool
     bound: float
+
+    @property
+    def overdamped(self) -> bool:
+        """Whether the state has no velocities."""
+        return self.rows == self.dim
+
+
+class Timing(Protocol):
+    """Tells the time of steps."""
+
+    def time(self, step: Any) -> Any:
+        """Return the time of a step or of an array of steps."""
+        ...
+
+    def steps(self, time: float) -> float:
+        """Return the number of steps, not always whole, at which the clock shows a time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,32 +82,38 @@ class Observation:
         The block function, see ``sgdphys.kernels.observing``.
     parameters
         Its numbers.
-    every_step
-        Called after each step, or only at ``at``.
-    per_granule
-        Memory in units of 4096 particles (columns free), or of one block (columns are lanes).
-    rows, columns
-        Size of a unit; ``rows=0`` means one for each of the observer's times, ``columns`` counts only with
-        ``per_granule``.
-    initial
-        Value that fills the memory.
     result
-        Turns the memory into variables: for ``per_granule`` from an array (unit, row, column), otherwise (row,
-        particle); the second argument holds the observer's times.
+        Turns the memory into variables: called with the particles' own memory (row, particle), the tables (unit, row,
+        column), and the observer's times.
+    every_step
+        Called after each step, or only at the observer's own times.
+    own_rows
+        Numbers kept for each particle.
+    rows, columns
+        Size of a table; ``rows=0`` means one for each of the observer's times. Without columns there is none.
+    counts
+        The tables hold exact counts and are kept for each thread instead of each 4096 particles.
+    initial
+        Value that fills the particles' own memory; tables begin at 0.
     """
 
     kernel: ObserverKernel
     parameters: Array
-    every_step: bool
-    per_granule: bool
-    rows: int
-    columns: int
-    initial: float
-    result: Callable[[Array, Array], Variables]
+    result: Callable[[Array, Array, Array], Variables]
+    every_step: bool = False
+    own_rows: int = 0
+    rows: int = 0
+    columns: int = 0
+    counts: bool = False
+    initial: float = 0.0
 
 
 class Observer(Protocol):
-    """A reduction during the run."""
+    """A reduction during the run.
+
+    An observer whose times follow from the run itself offers ``steps(first, last, clock)``, the absolute steps it is
+    called at, instead of ``at``.
+    """
 
     @property
     def at(self) -> int | ArrayLike | None:

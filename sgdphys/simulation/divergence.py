@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sgdphys.simulation.bounds import MOST_COORDINATES, minima_of, some_of
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.engine import Ensemble
-from sgdphys.simulation.times import Clock
+from sgdphys.simulation.times import Clock, ScheduledClock
 
 __all__ = ["Divergence"]
 
@@ -16,7 +16,7 @@ __all__ = ["Divergence"]
 class Divergence:
     """Watches an ensemble; a particle beyond its bound is NaN from then on and touches no other."""
 
-    def __init__(self, ensemble: Ensemble, dynamics: Dynamics, clock: Clock) -> None:
+    def __init__(self, ensemble: Ensemble, dynamics: Dynamics, clock: Clock | ScheduledClock) -> None:
         self.ensemble = ensemble
         self.dynamics = dynamics
         self.clock = clock

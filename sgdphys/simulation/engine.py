@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdphys.kernels.blocks import Program
+from sgdphys.kernels.blocks import NormalsKernel, Program
 from sgdphys.kernels.divergence import BOUND
-from sgdphys.kernels.loop import NORMALS, compiled_loop
+from sgdphys.kernels.loop import compiled_loop
 from sgdphys.kernels.observing import GRANULE, GROUP
 from sgdphys.observers.observation import Observation, Variables
 from sgdphys.simulation.observer_memory import ObserverMemory
-from sgdphys.simulation.times import Clock
+from sgdphys.simulation.times import Clock, ScheduledClock
 
 __all__ = ["Ensemble", "Programs", "Timetable", "available_threads", "choose_width", "is_lost", "results"]
 
@@ -30,15 +30,33 @@ CACHE_BYTES = 2**17  # a block with its normals should stay in the second-level 
 
 @dataclass(frozen=True)
 class Programs:
-    """What the compiled loop runs: gradient, kick, the integrator's step and its numbers."""
+    """What the compiled loop runs.
 
-    gradient: Program
+    Parameters
+    ----------
+    fields
+        Gradient, divergence of D, drive, and gradients of samples.
+    kick, deviates
+        The noise, and the kernel that fills its channels.
+    step
+        The integrator's step.
+    dim, rows, work_rows
+        Coordinates, rows of the state, rows of scratch.
+    channels, ahead
+        Deviates of a step, and 1 where the step also reads those of the next one.
+    key
+        Key of the random bits.
+    """
+
+    fields: tuple[Program, Program, Program, Program]
     kick: Program
+    deviates: NormalsKernel
     step: Callable[..., None]
-    settings: Array
     dim: int
     rows: int
+    work_rows: int
     channels: int
+    ahead: int
     key: int
 
 
@@ -92,7 +110,7 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
     Parameters
     ----------
     n_particles, rows, channels, threads
-        Size of the ensemble, of a particle's state, normals of a kick, and number of threads.
+        Size of the ensemble, of a particle's state with half its scratch, deviates of a step, and number of threads.
     block_size
         The user's choice, or None.
 
@@ -133,6 +151,7 @@ class Ensemble:
         observations: Sequence[Observation],
         timetable: Timetable,
         bound: float,
+        tasks: int,
     ) -> None:
         self.n_particles = len(state)
         self.width = width
@@ -142,7 +161,8 @@ class Ensemble:
         self.blocks = self._packed(state)
         self.lost = np.zeros(len(self.blocks), dtype=np.int64)
         times = [len(own) for own in timetable.observed]
-        self.memory = ObserverMemory(observations, times, len(self.blocks), width)
+        self.memory = ObserverMemory(observations, times, len(self.blocks), width, tasks)
+        self.tasks = tasks
         self._advance = compiled_loop(programs.step)
 
     def _packed(self, state: Array) -> Array:
@@ -155,8 +175,8 @@ class Ensemble:
         return self.blocks.transpose(0, 2, 1).reshape(-1, self.programs.rows)[: self.n_particles]
 
     def checkpoint(self) -> dict[str, Array]:
-        """Return copies of the state and the observers' tables; they do not depend on the width of a block."""
-        return {"state": self.state().copy(), **self.memory.tables(self.n_particles)}
+        """Return copies of the state and the observers' memory; they do not depend on the width of a block."""
+        return {"state": self.state().copy(), **self.memory.saved(self.n_particles)}
 
     def restore(self, checkpoint: dict[str, Array]) -> None:
         """Take over what :meth:`checkpoint` returned."""
@@ -174,23 +194,25 @@ class Ensemble:
         return numbers[numbers < self.n_particles]
 
     def advance(
-        self, pool: ThreadPoolExecutor, tasks: int, step: int, steps: NDArray[np.int64], out: Array, first_frame: int
+        self, pool: ThreadPoolExecutor, step: int, steps: NDArray[np.int64], lines: Array, out: Array, first_frame: int
     ) -> None:
         """Advance from ``step`` through ``steps``.
 
         Parameters
         ----------
-        pool, tasks
-            Threads, and into how many parts the ensemble is cut for them.
+        pool
+            Threads.
         step, steps
             The present step and those to stop at.
+        lines
+            Settings of the steps.
         out, first_frame
             Where saved frames go, (frame, particle, row), and the number of the first frame there.
         """
-        rows, table = self.timetable.rows(steps, first_frame)
+        rows, looks = self.timetable.rows(steps, first_frame)
         futures = [
-            pool.submit(self._task, first, last, (step, steps, rows, out), table)
-            for first, last in itertools.pairwise(self._bounds(tasks))
+            pool.submit(self._task, task, bounds, (step, steps, rows, out), lines, looks)
+            for task, bounds in enumerate(itertools.pairwise(self._bounds(self.tasks)))
         ]
         try:
             for future in futures:
@@ -207,21 +229,27 @@ class Ensemble:
         cuts = np.unique(np.round(np.linspace(0, units, min(tasks, units) + 1)).astype(int))
         return [min(int(cut) * unit, len(self.blocks)) for cut in cuts]
 
-    def _task(self, first: int, last: int, frames: tuple[Any, ...], table: NDArray[np.int64]) -> None:
+    def _task(
+        self, task: int, bounds: tuple[int, int], frames: tuple[Any, ...], lines: Array, looks: NDArray[np.int64]
+    ) -> None:
         programs, memory, width = self.programs, self.memory, self.width
+        first, last = bounds
         offset = first * width
         lanes = min(self.n_particles, last * width) - offset
         scratch = (
             np.empty((4, min(width, WORD_LANES)), np.uint32),
-            np.empty((4, programs.channels, width), np.float32),
+            np.empty((8 if programs.ahead else 4, programs.channels, width), np.float32),
             np.empty((programs.rows, width)),
             np.empty((programs.rows, width)),
+            (np.empty((programs.work_rows, width)), np.empty((4, width), np.int64)),
+            np.empty(lines.shape[1]),
+            np.empty(3, np.uint64),
         )
         self._advance(
             self.blocks[first:last], self.lost[first:last], programs.dim, np.uint64(offset), offset, lanes,
-            programs.channels, np.uint64(NORMALS.address), np.uint64(programs.key), *frames, tuple(programs.gradient),
-            tuple(programs.kick), programs.settings, self.bound, memory.addresses, memory.layout(first), table,
-            memory.parameters, memory.values, *scratch,
+            programs.channels, programs.ahead, np.uint64(programs.deviates.address), np.uint64(programs.key), *frames,
+            tuple(map(tuple, programs.fields)), tuple(programs.kick), lines, self.bound, memory.addresses,
+            memory.layout(first, task), looks, memory.parameters, memory.own, memory.tables, *scratch,
         )  # fmt: skip
 
 
@@ -250,7 +278,7 @@ def is_lost(state: Array, dim: int, bound: float, *, axis: int) -> NDArray[np.bo
     return np.asarray(~(np.abs(state) < limits).all(axis=axis))
 
 
-def results(ensemble: Ensemble, clock: Clock) -> Variables:
+def results(ensemble: Ensemble, clock: Clock | ScheduledClock) -> Variables:
     """Return the observers' variables.
 
     Returns
@@ -266,7 +294,7 @@ def results(ensemble: Ensemble, clock: Clock) -> Variables:
     variables: Variables = {}
     for k, observation in enumerate(ensemble.memory.observations):
         times = clock.time(ensemble.timetable.observed[k])
-        new = observation.result(ensemble.memory.table(k, ensemble.n_particles), times)
+        new = observation.result(*ensemble.memory.of(k, ensemble.n_particles), times)
         twice = sorted(set(new) & set(variables))
         if twice:
             raise ValueError(f"two observers give the variable {twice[0]!r}; keep one of them, or simulate twice")

@@ -25,7 +25,7 @@ from sgdphys.simulation.starts import (
     describe_start,
     starting_positions,
 )
-from sgdphys.simulation.times import Clock, last_step, saved_steps
+from sgdphys.simulation.times import Clock, ScheduledClock, last_step, saved_steps
 
 __all__ = ["Plan", "Request", "as_tuple", "plan"]
 
@@ -73,25 +73,30 @@ class Request:
             if not callable(getattr(observer, "observe", None)) or isinstance(observer, type):
                 raise ValueError(f"observers must be objects such as observers.Moments(), got {observer!r:.60}")
 
-    def beginning(self) -> tuple[Array, int, Clock]:
+    def beginning(self) -> tuple[Array, int, Clock | ScheduledClock]:
         """Return the starting state (particle, row), the absolute step and the clock."""
         dynamics = self.dynamics
         if hasattr(self.start, "data_vars"):
             state, step = continued_state(self.start, dynamics.dim, self.n_particles, dynamics.rows)
-            return state, step, _continued_clock(float(self.start["time"][-1]), step, dynamics.dt)
+            return state, step, _continued_clock(float(self.start["time"][-1]), step, dynamics)
         expected = DEFAULT_PARTICLES if self.n_particles is None else self.n_particles
         refuse_above_memory(
             8 * COPIES_OF_STATE * expected * dynamics.rows, f"the state of {expected} particles", "use fewer particles"
         )
         positions = starting_positions(self.start, dynamics.landscape, self.n_particles, self.seed, self.point)
         velocities = np.zeros((len(positions), dynamics.rows - dynamics.dim))
-        return np.concatenate([positions, velocities], axis=1), 0, Clock(dynamics.dt)
+        return np.concatenate([positions, velocities], axis=1), 0, _clock(dynamics, 0.0)
 
 
-def _continued_clock(time: float, step: int, dt: float) -> Clock:
-    """Return a clock that goes on from ``time``; without offset where it is dt times the step."""
-    offset = time - dt * step
-    return Clock(dt) if abs(offset) <= 1e-6 * dt + 1e-15 * abs(time) else Clock(dt, offset)
+def _clock(dynamics: Dynamics, offset: float) -> Clock | ScheduledClock:
+    schedule = dynamics.sgd_schedule
+    return Clock(dynamics.dt, offset) if schedule is None else ScheduledClock(schedule, offset)
+
+
+def _continued_clock(time: float, step: int, dynamics: Dynamics) -> Clock | ScheduledClock:
+    """Return a clock that goes on from ``time``; without offset where it shows that time itself."""
+    offset = time - _clock(dynamics, 0.0).time(step)
+    return _clock(dynamics, 0.0 if abs(offset) <= 1e-6 * dynamics.dt + 1e-15 * abs(time) else offset)
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class Plan:
     state: Array
     first: int
     last: int
-    clock: Clock
+    clock: Clock | ScheduledClock
     timetable: Timetable
     bound: float
 
@@ -134,15 +139,24 @@ def plan(request: Request) -> Plan:
     """Work out the time axis and the starting state, and check that the counters suffice."""
     dynamics = request.dynamics
     state, first, clock = request.beginning()
-    last = last_step(first, dynamics.dt, request.t1, request.n_steps, clock.offset)
-    check_counters(particles=len(state), steps=last, groups=dynamics.noise.channels(dynamics.dim))
+    if isinstance(clock, ScheduledClock):
+        last = clock.last_step(first, request.t1, request.n_steps)
+    else:
+        last = last_step(first, dynamics.dt, request.t1, request.n_steps, clock.offset)
+    channels = dynamics.noise.channels(dynamics.dim) * dynamics.integrator.deviates_per_channel
+    check_counters(particles=len(state), steps=last, groups=channels)
 
     def steps(times: int | ArrayLike, name: str) -> NDArray[np.int64]:
-        return saved_steps(times, first, last, dynamics.dt, name, clock.offset)
+        return saved_steps(times, first, last, dynamics.dt, name, clock.offset, clock)
 
-    observed = tuple(steps([] if observer.at is None else observer.at, "at") for observer in request.observers)
+    def looks(observer: Any) -> NDArray[np.int64]:
+        if hasattr(observer, "steps"):
+            return np.asarray(observer.steps(first, last, clock), dtype=np.int64)
+        return steps([] if observer.at is None else observer.at, "at")
+
+    observed = tuple(map(looks, request.observers))
     timetable = Timetable(steps(request.save_at, "save_at"), observed)
-    bound = bound_of(dynamics, state, dynamics.dt * last)
+    bound = bound_of(dynamics, state, clock.time(last) - clock.time(first))
     return Plan(request, state, first, last, clock, timetable, bound)
 
 

@@ -17,6 +17,7 @@ from sgdphys.observers.observation import Run, Variables
 from sgdphys.simulation.divergence import Divergence
 from sgdphys.simulation.engine import Ensemble, available_threads, choose_width, results
 from sgdphys.simulation.frames import Frames
+from sgdphys.simulation.lines import settings_lines
 from sgdphys.simulation.memory_frames import MemoryFrames
 from sgdphys.simulation.progress import progress_bar
 from sgdphys.simulation.request import Plan, Request, plan
@@ -64,7 +65,6 @@ class _Runner:
 
     def _advance(self, pool: ThreadPoolExecutor, *, fresh: bool) -> None:
         stretches = Stretches(self.planned, self.ensemble.blocks.size / self.threads, self.frames.frame_bytes)
-        tasks = 1 if self.threads == 1 else 4 * self.threads
         particles, first = self.ensemble.n_particles, self.planned.first
         total, done = (self.planned.last - first) * particles, (self.step - first) * particles
         shown = self.planned.request.progress
@@ -75,7 +75,8 @@ class _Runner:
                 count = int(np.isin(steps, self.planned.timetable.saved).sum())
                 out, first_frame = self.frames.room(count)
                 started = time.monotonic()
-                self.ensemble.advance(pool, tasks, self.step, steps, out, first_frame)
+                lines = settings_lines(self.planned.request.dynamics, self.planned.clock, self.step, int(steps[-1]))
+                self.ensemble.advance(pool, self.step, steps, lines, out, first_frame)
                 stretches.note(taken, time.monotonic() - started)
                 self.step, fresh = self.step + taken, False
                 self.divergence.look(self.step)
@@ -99,17 +100,22 @@ class _Runner:
 def _ensemble(planned: Plan, threads: int) -> Ensemble:
     request, dynamics = planned.request, planned.request.dynamics
     programs = dynamics.programs(key_of(request.seed, *request.point))
-    width = choose_width(len(planned.state), programs.rows, programs.channels, threads, request.block_size)
+    width = choose_width(
+        len(planned.state), programs.rows + programs.work_rows // 2, programs.channels, threads, request.block_size
+    )
     description = Run(
         dim=dynamics.dim,
         coordinate_names=tuple(dynamics.coordinate_names),
-        dt=dynamics.dt,
-        time_offset=planned.clock.offset,
-        temperature=dynamics.temperature,
+        rows=dynamics.rows,
+        landscape=dynamics.landscape,
         noise=dynamics.noise,
+        temperature=dynamics.temperature,
+        first=planned.first,
+        last=planned.last,
+        clock=planned.clock,
         n_particles=len(planned.state),
-        overdamped=dynamics.rows == dynamics.dim,
         bound=planned.bound,
     )
     observations = [observer.observe(description) for observer in request.observers]
-    return Ensemble(planned.state, width, programs, observations, planned.timetable, planned.bound)
+    tasks = 1 if threads == 1 else 4 * threads
+    return Ensemble(planned.state, width, programs, observations, planned.timetable, planned.bound, tasks)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +10,12 @@ from numpy.typing import NDArray
 from sgdphys import schema
 from sgdphys.kernels.philox import STREAMS, key_of
 from sgdphys.protocols import Landscape
+from sgdphys.provenance import digest, qualified_name, source_hash
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["continued_state", "describe_numbers", "describe_start", "is_told", "source_hash", "starting_positions"]
+__all__ = ["continued_state", "describe_numbers", "describe_start", "is_told", "starting_positions"]
 
 Array = NDArray[np.float64]
 DEFAULT_PARTICLES = 10_000
@@ -140,31 +138,18 @@ def describe_start(start: Any) -> Any:
         return None
     if hasattr(start, "data_vars"):
         last = start.isel(time=-1)
-        return {"cloud": _digest(last["position"].values), "step": int(last["step"])}
+        return {"cloud": digest(last["position"].values), "step": int(last["step"])}
     if callable(start):
-        name = f"{getattr(start, '__module__', '')}.{getattr(start, '__qualname__', type(start).__qualname__)}"
-        return {"callable": name, "source": source_hash(start)}
+        return {"callable": qualified_name(start), "source": source_hash(start)}
     return describe_numbers(start)
 
 
 def describe_numbers(numbers: Any) -> Any:
     """Return numbers as lists, or the shape and a hash of many."""
     values = np.asarray(numbers)
-    return values.tolist() if values.size <= MOST_INLINE else {"shape": list(values.shape), "array": _digest(values)}
+    return values.tolist() if values.size <= MOST_INLINE else {"shape": list(values.shape), "array": digest(values)}
 
 
 def is_told(start: Any) -> bool:
     """Return whether a configuration holds the whole start: None, a number or a short array."""
     return start is None or not (hasattr(start, "data_vars") or callable(start) or np.size(start) > MOST_INLINE)
-
-
-def source_hash(function: Callable[..., Any]) -> str | None:
-    """Return a hash of a function's source, or None where Python does not have it."""
-    try:
-        return hashlib.blake2b(inspect.getsource(function).encode(), digest_size=16).hexdigest()
-    except (TypeError, OSError):
-        return None
-
-
-def _digest(values: NDArray[Any]) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(values, dtype=np.float64).data, digest_size=16).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sgdphys.simulation.lines import MOST_LINES
 from sgdphys.simulation.request import Plan
 
 __all__ = ["Stretches"]
@@ -32,6 +33,7 @@ class Stretches:
         self.noted = plan.timetable.all_steps()
         self.saved = plan.timetable.saved
         self.seconds_per_step = FIRST_GUESS * work
+        self.most_steps = MOST_LINES if plan.request.dynamics.scheduled else plan.last
         self.frames_at_once = max(1, FRAME_BYTES_AT_ONCE // max(frame_bytes, 1))
 
     def after(self, step: int, *, fresh: bool) -> NDArray[np.int64]:
@@ -50,7 +52,7 @@ class Stretches:
             The steps, int64, increasing.
         """
         first = step if fresh else step + 1
-        end = min(step + max(1, int(SECONDS / self.seconds_per_step)), self.last)
+        end = min(step + min(max(1, int(SECONDS / self.seconds_per_step)), self.most_steps), self.last)
         last_frame = int(np.searchsorted(self.saved, first)) + self.frames_at_once - 1
         if last_frame < len(self.saved):
             end = min(end, int(self.saved[last_frame]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import overload
 
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sgdphys.checks import finite_number, whole_number
+from sgdphys.schedules import SGDSchedule
 from sgdphys.simulation.memory import refuse_above_memory
 
-__all__ = ["Clock", "last_step", "saved_steps"]
+__all__ = ["Clock", "ScheduledClock", "last_step", "saved_steps"]
 
 Steps = NDArray[np.int64]
 Times = NDArray[np.float64]
@@ -40,6 +42,73 @@ class Clock:
     def steps(self, time: float) -> float:
         """Return the number of steps, not always whole, at which the clock shows a time."""
         return (time - self.offset) / self.dt
+
+    def nearest(self, times: Times) -> Times:
+        """Return the nearest steps of an array of times, whole numbers as float64."""
+        return np.asarray(np.round((times - self.offset) / self.dt))
+
+
+@dataclass(frozen=True)
+class ScheduledClock:
+    """Tells the time of a step of scheduled SGD: the sum of the learning rates before it."""
+
+    schedule: SGDSchedule
+    offset: float = 0.0
+
+    @overload
+    def time(self, step: int) -> float: ...
+    @overload
+    def time(self, step: Steps) -> Times: ...
+    def time(self, step: int | Steps) -> float | Times:
+        """Return the time of a step or of an array of steps."""
+        times = self.offset + self.schedule.times(step)
+        return times if np.ndim(step) else float(times)
+
+    def steps(self, time: float) -> float:
+        """Return the number of steps, not always whole, at which the clock shows a time."""
+        return float(np.interp(time, self._times, np.arange(len(self._times)), left=-1.0, right=len(self._times)))
+
+    def nearest(self, times: Times) -> Times:
+        """Return the nearest steps of an array of times, whole numbers as float64; those beyond the ends lie beyond."""
+        return np.asarray(np.round([self.steps(time) for time in times]))
+
+    @functools.cached_property
+    def _times(self) -> Times:
+        return self.offset + self.schedule.times(np.arange(self.schedule.n_steps + 1))
+
+    def last_step(self, first: int, t1: float | None, n_steps: int | None) -> int:
+        """Return the absolute last step: the end of the schedule unless ``t1`` or ``n_steps`` is given.
+
+        Returns
+        -------
+        int
+            The step.
+
+        Raises
+        ------
+        ValueError
+            It lies beyond the schedule or before the beginning, or t1 is no time of a step.
+        """
+        end = self.schedule.n_steps
+        if t1 is not None and n_steps is not None:
+            raise ValueError("give at most one of t1= (end time) and n_steps= (number of steps) with a schedule")
+        if t1 is not None:
+            last = self._step_at(finite_number("t1", t1))
+        else:
+            last = end if n_steps is None else first + whole_number("n_steps", n_steps)
+        if not first < last <= end:
+            raise ValueError(f"the schedule has {end} steps, the run would go from step {first} to step {last}")
+        return last
+
+    def _step_at(self, t1: float) -> int:
+        exact = self.steps(t1)
+        if abs(exact - round(exact)) > 1e-6:
+            below, above = (self.time(int(step)) for step in (np.floor(exact), np.ceil(exact)))
+            raise ValueError(
+                f"t1 must be a time of a step of the schedule, got {t1:g}; "
+                f"the nearest are {below:.12g} and {above:.12g}"
+            )
+        return round(exact)
 
 
 def last_step(first: int, dt: float, t1: float | None, n_steps: int | None, offset: float = 0.0) -> int:
@@ -88,7 +157,13 @@ def last_step(first: int, dt: float, t1: float | None, n_steps: int | None, offs
 
 
 def saved_steps(
-    save_at: int | ArrayLike, first: int, last: int, dt: float, name: str = "save_at", offset: float = 0.0
+    save_at: int | ArrayLike,
+    first: int,
+    last: int,
+    dt: float,
+    name: str = "save_at",
+    offset: float = 0.0,
+    clock: Clock | ScheduledClock | None = None,
 ) -> Steps:
     """Return the absolute steps that are saved, increasing and without repetition.
 
@@ -105,6 +180,8 @@ def saved_steps(
         What the messages call the argument.
     offset
         Offset of the run's clock.
+    clock
+        The run's clock, where it is not that of a constant dt.
 
     Returns
     -------
@@ -126,8 +203,8 @@ def saved_steps(
     times = _as_times(save_at, name)
     if times.ndim != 1 or not np.all(np.isfinite(times)):
         raise ValueError(f"{name} must be a number of frames or a list of finite times, got shape {times.shape}")
-    clock = Clock(dt, offset)
-    steps = np.round((times - offset) / dt)
+    clock = Clock(dt, offset) if clock is None else clock
+    steps = clock.nearest(times)
     if len(steps) and (steps.min() < first or steps.max() > last):
         raise ValueError(
             f"{name} must lie between {clock.time(first):g} and {clock.time(last):g}, "

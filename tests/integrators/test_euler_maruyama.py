@@ -7,7 +7,7 @@ from asserts import assert_excluded, assert_within
 from scipy import linalg
 
 import sgdphys as sp
-from sgdphys.integrators import EulerMaruyama
+from sgdphys.integrators import EulerMaruyama, Problem
 from sgdphys.kernels.philox import key_of
 from sgdphys.noises import Isotropic, LowRank
 
@@ -104,8 +104,10 @@ def test_temperature_zero_is_gradient_descent():
 
 
 def test_what_it_does_not_know_is_refused():
-    scheme = EulerMaruyama()
+    def prepare(sgd):
+        EulerMaruyama().prepared(Problem(sp.landscapes.Quadratic(1.0), sp.noises.Isotropic(), sgd))
+
     with pytest.raises(ValueError, match=r"no momentum, got 0\.9"):
-        scheme.settings(0.1, 0.1, sp.SGD(lr=0.1, batch_size=1, momentum=0.9))
+        prepare(sp.SGD(lr=0.1, batch_size=1, momentum=0.9))
     with pytest.raises(ValueError, match="weight decay as part of the landscape"):
-        scheme.settings(0.1, 0.1, sp.SGD(lr=0.1, batch_size=1, weight_decay=0.1))
+        prepare(sp.SGD(lr=0.1, batch_size=1, weight_decay=0.1))

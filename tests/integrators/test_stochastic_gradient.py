@@ -7,7 +7,7 @@ from asserts import assert_excluded, assert_within
 from scipy import linalg
 
 import sgdphys as sp
-from sgdphys.integrators import StochasticGradient
+from sgdphys.integrators import Problem, StochasticGradient
 from sgdphys.kernels.philox import key_of
 from sgdphys.noises import Isotropic, LowRank
 
@@ -98,11 +98,10 @@ def test_without_momentum_it_is_euler_maruyama_at_dt_equal_lr():
     ("scheme", "sgd", "message"),
     [
         (StochasticGradient(), None, "needs sgd="),
-        (StochasticGradient(), sp.SGD(lr=0.1, batch_size=1, momentum=0.5), r"does not fit sgd\.momentum=0\.5"),
-        (StochasticGradient(momentum=True), sp.SGD(lr=0.1, batch_size=1), r"does not fit sgd\.momentum=0\.0"),
+        (StochasticGradient(momentum=True), sp.SGD(lr=0.1, batch_size=1), r"does not fit sgd\.momentum=0"),
         (StochasticGradient(), sp.SGD(lr=0.1, batch_size=2, n_samples=4, sampling="shuffle"), "shuffle"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(scheme, sgd, message):
     with pytest.raises(ValueError, match=message):
-        scheme.settings(0.1, 0.1, sgd)
+        scheme.prepared(Problem(sp.landscapes.Quadratic(1.0), sp.noises.Isotropic(), sgd))

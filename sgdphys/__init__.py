@@ -58,8 +58,8 @@ _NAMES = {
 }
 
 __all__ = [
-    "SGD", "SGDSchedule", "Grid", "Network", "__version__", "analysis", "fokker_planck", "integrators", "landscapes", "network",
-    "noises", "observers", "open", "plots", "schedules", "simulate", "sweep", "sweeps", "theory", "train",
+    "SGD", "Grid", "Network", "SGDSchedule", "__version__", "analysis", "fokker_planck", "integrators", "landscapes",
+    "network", "noises", "observers", "open", "plots", "schedules", "simulate", "sweep", "sweeps", "theory", "train",
 ]  # fmt: skip
 
 

@@ -54,10 +54,7 @@ class CheckedSchedule:
     sign: Sign = "not negative"
 
     def __call__(self, times: ArrayLike) -> Array:
-        """Return the values at ``times`` (any shape), float64 of the same shape.
-
-        Raises ValueError for a value that is not finite or has the wrong sign, naming the first such time.
-        """
+        """Return the values at ``times``, float64 of their shape; ValueError names the first value that is refused."""
         return evaluate(self.name, self.curve, np.asarray(times, dtype=np.float64), self.sign, "time")
 
     @property

@@ -17,13 +17,7 @@ __all__ = ["samples_of", "stage_beginnings", "steps_per_epoch", "within_stage"]
 
 
 def samples_of(sgd: SGD) -> int:
-    """Return the size of the data set.
-
-    Raises
-    ------
-    ValueError
-        The settings do not know it.
-    """
+    """Return the size of the data set; ValueError when the settings do not know it."""
     if sgd.n_samples is None:
         raise ValueError("epochs need the size of the data set: give SGD(..., n_samples=)")
     return sgd.n_samples

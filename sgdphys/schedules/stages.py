@@ -150,7 +150,7 @@ class SGDSchedule:
         return np.array([sgd.effective_temperature for sgd, _ in self.stages])[self._stage_at(steps)]
 
     def times(self, steps: ArrayLike) -> Array:
-        """Return the time before absolute steps 0..n_steps (the end), the sum of the learning rates of earlier steps."""
+        """Return the time before absolute steps 0..n_steps (the end): the sum of the learning rates before them."""
         numbers = as_step_numbers(steps, self.n_steps)
         stage = self._stage_of(numbers)
         return np.asarray(self._times[stage] + self._rates[stage] * (numbers - self._begins[stage]))

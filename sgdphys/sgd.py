@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from sgdphys.checks import finite_number, whole_number
 
 __all__ = ["SGD", "Sampling"]
@@ -17,9 +19,14 @@ _SAMPLINGS = ("replacement", "without", "shuffle")
 class SGD:
     r"""Settings of stochastic gradient descent, read as a thermal process.
 
-    One step is :math:`x \leftarrow x - \mathrm{lr}\, v`, with torch's heavy ball
-    :math:`v \leftarrow \mu v + g_\mathrm{batch} + \mathrm{wd}\, x`; one step takes the time ``lr``. The noise of the
-    batch gradient has covariance ``sampling_factor * C / batch_size`` with the population covariance C of the
+    One step is torch's,
+
+    .. math:: v \leftarrow \mu v + (1 - \tau)\, g,\qquad x \leftarrow x - \mathrm{lr}\, v,\qquad
+              g = g_\mathrm{batch} + \mathrm{wd}\, x,
+
+    with momentum :math:`\mu` and dampening :math:`\tau`, which spares the very first step (v = g there); Nesterov's
+    form moves by :math:`g + \mu v` in place of v, and without momentum v is g. One step takes the time ``lr``. The noise
+    of the batch gradient has covariance ``sampling_factor * C / batch_size`` with the population covariance C of the
     per-sample gradients, which makes the density obey a Fokker-Planck equation of temperature ``lr / (2
     batch_size)``.
 
@@ -38,6 +45,10 @@ class SGD:
     sampling
         ``"replacement"``: independent draws, covariance C/B. ``"without"``: distinct samples within a step,
         C/B (N-B)/(N-1). ``"shuffle"``: epochs of a shuffled order, noise anti-correlated between steps.
+    nesterov
+        Whether to take Nesterov's form of the step; needs momentum, and no dampening.
+    dampening
+        Coefficient tau in [0, 1) of the velocity's intake; needs momentum, without which torch ignores it.
 
     Raises
     ------
@@ -46,7 +57,8 @@ class SGD:
 
     References
     ----------
-    Chaudhari & Soatto 2018 (arXiv 1710.11029), section II; Kunin et al. 2021 (arXiv 2107.09133) for momentum.
+    Chaudhari & Soatto 2018 (arXiv 1710.11029), section II; Kunin et al. 2021 (arXiv 2107.09133) for momentum;
+    Sutskever et al. 2013, ICML, PMLR 28, 1139, for Nesterov's form.
     """
 
     lr: float
@@ -55,6 +67,8 @@ class SGD:
     weight_decay: float = 0.0
     n_samples: int | None = None
     sampling: Sampling = "replacement"
+    nesterov: bool = False
+    dampening: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lr", finite_number("lr", self.lr, sign="positive"))
@@ -63,6 +77,7 @@ class SGD:
         object.__setattr__(self, "momentum", finite_number("momentum", self.momentum))
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        self._check_form_of_momentum()
         weight_decay = finite_number("weight_decay", self.weight_decay, sign="not negative")
         object.__setattr__(self, "weight_decay", weight_decay)
         if not (isinstance(self.sampling, str) and self.sampling in _SAMPLINGS):
@@ -70,6 +85,19 @@ class SGD:
         if self.n_samples is not None:
             object.__setattr__(self, "n_samples", whole_number("n_samples", self.n_samples))
             self._check_batch_fits(self.n_samples)
+
+    def _check_form_of_momentum(self) -> None:
+        if not isinstance(self.nesterov, (bool, np.bool_)):
+            raise ValueError(f"nesterov must be True or False, got {self.nesterov!r:.60}")
+        object.__setattr__(self, "nesterov", bool(self.nesterov))
+        object.__setattr__(self, "dampening", finite_number("dampening", self.dampening))
+        if not 0 <= self.dampening < 1:
+            raise ValueError(f"dampening must lie in [0, 1), got {self.dampening}")
+        if self.momentum == 0 and (self.nesterov or self.dampening):
+            name = "nesterov" if self.nesterov else "dampening"
+            raise ValueError(f"{name} is a form of momentum, got momentum=0; give momentum > 0 or leave {name} out")
+        if self.nesterov and self.dampening:
+            raise ValueError(f"nesterov needs dampening=0, got {self.dampening}; leave one of them out")
 
     def _check_batch_fits(self, n_samples: int) -> None:
         if self.batch_size > n_samples:
@@ -107,19 +135,26 @@ class SGD:
 
     @property
     def effective_temperature(self) -> float:
-        """Temperature with sampling and momentum: sampling_factor * lr / (2 batch_size (1 - momentum)), in x^2/loss.
+        """Temperature with sampling and momentum: sampling_factor * effective_lr / (2 batch_size), in x^2/loss.
+
+        The stationary covariance S of a quadratic with Hessian H solves H S + S H = 2 effective_temperature C in the
+        limit of small lr, for every form of momentum.
 
         Raises
         ------
         ValueError
             The sampling is ``"shuffle"``, or ``"without"`` and ``n_samples`` is not known.
         """
-        return self.sampling_factor * self.temperature / (1 - self.momentum)
+        return self.sampling_factor * self.effective_lr / (2 * self.batch_size)
 
     @property
     def effective_lr(self) -> float:
-        """Learning rate of the overdamped motion: lr / (1 - momentum)."""
-        return self.lr / (1 - self.momentum)
+        """Learning rate of the overdamped motion: lr (1 - dampening) / (1 - momentum).
+
+        Every gradient moves x by that much in all: a velocity takes in 1 - dampening of it and keeps mu^k of that for k
+        steps. Nesterov's form moves by (1 + mu) g at once and by mu^(k+1) g later, which is the same sum.
+        """
+        return self.lr * (1 - self.dampening) / (1 - self.momentum)
 
     def equivalent(self, *, batch_size: int | None = None, lr: float | None = None) -> SGD:
         """Return the settings of the same effective temperature at another batch size or learning rate.

@@ -33,7 +33,7 @@ class ReplicaGroup:
     objective
         The regularised loss with the data.
     sgd
-        Learning rate, batch size, momentum.
+        Learning rate, batch size, momentum and its form.
     stream
         Where the minibatch indices come from.
     first
@@ -74,20 +74,23 @@ class ReplicaGroup:
         for start in range(first_step, first_step + n_steps, at_once):
             some = min(at_once, first_step + n_steps - start)
             with plain_attention():
-                for indices in self.stream.draw(start, some, self.first, self.count):
-                    self._step(indices)
+                for step, indices in enumerate(self.stream.draw(start, some, self.first, self.count), start=start):
+                    self._step(indices, intake=1.0 if step == 0 else 1 - self.sgd.dampening)
 
-    def _step(self, indices: Tensor) -> None:
+    def _step(self, indices: Tensor, intake: float) -> None:
         gradients = torch.autograd.grad(self._total_loss(indices), self._weights)
-        lr, decay = self.sgd.lr, self.objective.weight_decay
+        lr, decay, momentum = self.sgd.lr, self.objective.weight_decay, self.sgd.momentum
         with torch.no_grad():
             if self._velocities is None:
                 for weight, gradient in zip(self._weights, gradients, strict=True):
                     weight.mul_(1 - lr * decay).sub_(gradient, alpha=lr)
                 return
             for weight, gradient, velocity in zip(self._weights, gradients, self._velocities, strict=True):
-                velocity.mul_(self.sgd.momentum).add_(gradient).add_(weight, alpha=decay)
-                weight.sub_(velocity, alpha=lr)
+                velocity.mul_(momentum).add_(gradient, alpha=intake).add_(weight, alpha=intake * decay)
+                if self.sgd.nesterov:  # x - lr (g + wd x + mu v); dampening is 0
+                    weight.mul_(1 - lr * decay).sub_(gradient, alpha=lr).sub_(velocity, alpha=lr * momentum)
+                else:
+                    weight.sub_(velocity, alpha=lr)
 
     def _total_loss(self, indices: Tensor) -> Tensor:
         data = self.objective

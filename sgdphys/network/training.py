@@ -18,6 +18,7 @@ from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.network.replicas import Replicas, State
 from sgdphys.network.tensors import to_tensor
+from sgdphys.sgd import SGD
 from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.request import as_tuple
 from sgdphys.simulation.starts import continued_state
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from sgdphys.network.problem import Network
-    from sgdphys.sgd import SGD
 
 __all__ = ["train"]
 
@@ -51,17 +51,18 @@ def train(
 
     Each replica draws its own minibatches and moves by torch's heavy ball,
     :math:`v \leftarrow \mu v + g_\mathrm{batch} + \mathrm{wd}\, x,\; x \leftarrow x - \mathrm{lr}\, v`, with the weight
-    decay of the network. The indices are a function of seed, point, replica and step alone: the same on CPU and GPU and
-    for any number of threads or replicas; weights agree to rounding. A value that breaks its rule is refused with
-    ValueError, a cloud that does not fit into memory with MemoryLimitError.
+    decay of the network, or by its forms with dampening or Nesterov's step (see ``SGD``). The indices are a function of
+    seed, point, replica and step alone: the same on CPU and GPU and for any number of threads or replicas; weights
+    agree to rounding. A value that breaks its rule is refused with ValueError, a cloud that does not fit into memory
+    with MemoryLimitError.
 
     Parameters
     ----------
     network
         Model, loss and data; the run uses its device and floating type.
     sgd
-        Learning rate, batch size, momentum, sampling. Its ``weight_decay`` is 0 or that of the network, its
-        ``n_samples`` None or that of the network.
+        Learning rate, batch size, momentum and its form, sampling. Its ``weight_decay`` is 0 or that of the network,
+        its ``n_samples`` None or that of the network.
     n_replicas
         Size of the cloud; 100 if not given, or the number of rows of ``start``.
     n_steps
@@ -130,6 +131,8 @@ def train(
 
 
 def _fitted(sgd: SGD, network: Network) -> SGD:
+    if not isinstance(sgd, SGD):
+        raise ValueError(f"sgd must be settings such as SGD(lr=0.1, batch_size=8), got {sgd!r:.60}")
     if sgd.batch_size > network.n_samples:
         raise ValueError(
             f"batch_size must not exceed the number of samples, got {sgd.batch_size} > {network.n_samples}"

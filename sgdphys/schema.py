@@ -25,6 +25,7 @@ TIME, STEP, PARTICLE, COORDINATE = "time", "step", "particle", "coordinate"
 PARAMETER, SEED, TEMPERATURE, LR, BATCH_SIZE = "parameter", "seed", "temperature", "lr", "batch_size"
 EIGENVALUE = "eigenvalue"
 MOMENT_TIME = "moment_time"
+EPOCH_STEP = "epoch_step"  # number of a step within an epoch, from 1
 MODE, POINT = "mode", "point"  # number of an eigenpair; number of a point where something is measured
 
 ATTRIBUTES = {
@@ -119,6 +120,10 @@ VARIABLES: tuple[Variable, ...] = (
         "loss^2/x^2",
         "stationary covariance of the heavy-ball velocity v",
     ),
+    Variable(
+        "epoch_mean_covariance", (COORDINATE, "coordinate_2"), "x^2", "stationary covariance averaged over an epoch"
+    ),
+    Variable("variance_in_epoch", (EPOCH_STEP, COORDINATE), "x^2", "stationary variance after each step of an epoch"),
     Variable("lyapunov", (COORDINATE, "coordinate_2"), "x^2", "stationary covariance in the continuous limit"),
     Variable(
         "additive",

@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.theory.discrete_sgd import heavy_ball_factors, refuse_unstable, spectral_radius, stationary_covariance
+from sgdphys.theory.discrete_sgd import stationary_covariance
+from sgdphys.theory.linear_maps import refuse_flat
+from sgdphys.theory.minibatch_noise import LARGEST_DIM
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 __all__ = ["exact_sgd_covariance"]
-
-_LARGEST_DIM = 40  # the linear system has d^2 unknowns
 
 
 def exact_sgd_covariance(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> xr.Dataset:
@@ -65,47 +65,20 @@ def exact_sgd_covariance(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> xr.
     X, y, sgd = _checked(inputs, targets, sgd)
     A = X.T @ X / len(X)
     H = A + sgd.weight_decay * np.eye(len(A))
-    curvatures, V = np.linalg.eigh(H)
-    refuse_unstable(curvatures, sgd, discrete=True)
+    refuse_flat(np.linalg.eigvalsh(H))
     minimum = np.linalg.solve(H, X.T @ y / len(X))
-    gradients = X * (X @ minimum - y)[:, None]
-    C = np.cov(gradients, rowvar=False, bias=True).reshape(A.shape)
-    noise = sgd.sampling_factor / sgd.batch_size
-    S, radius = _solve(X @ V, V.T @ C @ V, heavy_ball_factors(curvatures, sgd) * noise)
-    velocity = S * (curvatures[:, None] + curvatures[None, :]) / (sgd.lr * (1 + sgd.momentum))
+    C = np.cov(X * (X @ minimum - y)[:, None], rowvar=False, bias=True).reshape(A.shape)
+    exact = stationary_covariance(H, C, sgd, "minibatch", inputs=X)
     matrices = {
-        "stationary_covariance": V @ S @ V.T,
-        "velocity_covariance": V @ velocity @ V.T,
         "lyapunov": stationary_covariance(H, C, sgd, "lyapunov")["stationary_covariance"].values,
         "additive": stationary_covariance(H, C, sgd, "discrete")["stationary_covariance"].values,
         "hessian": H,
         "gradient_covariance": C,
     }
-    numbers = {"spectral_radius": spectral_radius(curvatures, sgd), "second_moment_radius": radius}
     dims = (schema.COORDINATE, "coordinate_2")
-    return xr.Dataset(
-        {name: (dims, matrix, schema.describe(name)) for name, matrix in matrices.items()}
-        | {"minimum": (schema.COORDINATE, minimum, schema.describe("minimum"))}
-        | {name: ((), number, schema.describe(name)) for name, number in numbers.items()}
+    return exact.assign({name: (dims, matrix, schema.describe(name)) for name, matrix in matrices.items()}).assign(
+        minimum=(schema.COORDINATE, minimum, schema.describe("minimum"))
     )
-
-
-def _solve(X: Matrix, C: Matrix, factors: Matrix) -> tuple[Matrix, float]:
-    # in the eigenbasis S = factors o (C + K S); with D = sqrt(factors), D K D is symmetric and has the same eigenvalues
-    dim = len(C)
-    pairs = (X[:, :, None] * X[:, None, :]).reshape(len(X), dim * dim)
-    mean = pairs.mean(axis=0).reshape(dim, dim)
-    K = pairs.T @ pairs / len(X) - np.kron(mean, mean)
-    root = np.sqrt(factors).ravel()
-    operator = root[:, None] * K * root[None, :]
-    radius = float(np.linalg.eigvalsh(operator)[-1])
-    if radius >= 1:
-        raise ValueError(
-            "the stationary variance is infinite: the second-moment radius of the multiplicative noise is "
-            f"{radius:.6g}, it must be below 1; use a smaller lr or a larger batch_size"
-        )
-    solution = root * np.linalg.solve(np.eye(dim**2) - operator, root * C.ravel())
-    return solution.reshape(dim, dim), max(radius, 0.0)
 
 
 def _checked(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> tuple[Matrix, Matrix, SGD]:
@@ -113,9 +86,9 @@ def _checked(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> tuple[Matrix, M
     X = X[:, None] if X.ndim == 1 else X
     if X.ndim != 2 or y.shape != (len(X),):
         raise ValueError(f"inputs must have shape (sample, d) and targets (sample,), got {X.shape} and {y.shape}")
-    if X.shape[1] > _LARGEST_DIM:
+    if X.shape[1] > LARGEST_DIM:
         raise ValueError(
-            f"the exact solution has d^2 unknowns and is limited to {_LARGEST_DIM} coordinates, got {X.shape[1]}"
+            f"the exact solution has d^2 unknowns and is limited to {LARGEST_DIM} coordinates, got {X.shape[1]}"
         )
     if not (np.all(np.isfinite(X)) and np.all(np.isfinite(y))):
         raise ValueError("inputs or targets hold NaN or infinity")

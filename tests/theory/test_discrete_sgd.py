@@ -107,5 +107,5 @@ def test_what_has_no_stationary_state_is_refused(hessian, noise, sgd, message):
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="mode must be 'lyapunov' or 'discrete', got 'ito'"):
+    with pytest.raises(ValueError, match="mode must be one of lyapunov, discrete, minibatch, shuffle, got .ito."):
         theory.stationary_covariance(np.eye(2), np.eye(2), SGD(0.1, 1), "ito")

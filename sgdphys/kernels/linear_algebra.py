@@ -22,33 +22,23 @@ def accumulate_product(matrix, x, factor, out):
     sums 256 columns at a time in their order, whatever the number of rows and lanes.
     """
     rows = out.shape[0]
-    columns = x.shape[0]
-    if columns == 1:
-        add_column(matrix, x, factor, out)
+    columns, lanes = x.shape
+    if columns == 1:  # nothing to sum
+        for row in range(rows):
+            weight = factor * matrix[row]
+            for lane in range(lanes):
+                out[row, lane] += weight * x[0, lane]
         return
-    for first in range(0, columns, PANEL_COLUMNS):
-        last = min(first + PANEL_COLUMNS, columns)
-        for row in range(0, rows, PANEL_ROWS):
-            add_panel(matrix, x, factor, out, row, min(row + PANEL_ROWS, rows), first, last)
-
-
-def add_panel(matrix, x, factor, out, top, bottom, first, last):
-    """Add the products of the rows from ``top`` and the columns from ``first`` on, strips of lanes outermost."""
-    lanes = x.shape[1]
     width = tile_lanes()
     whole = lanes - lanes % width
-    strip = max(width, PANEL_NUMBERS // (last - first) // width * width)
-    for lane in range(0, whole, strip):
-        for row in range(top, bottom, TILE_ROWS):
-            rows = min(TILE_ROWS, bottom - row)
-            add_tiles(matrix, x, factor, out, (row, rows, first, last, lane, min(lane + strip, whole)))
-    for row in range(top, bottom):
-        add_lanes(matrix, x, factor, out, (row, 1, first, last, whole, lanes))
-
-
-def add_column(matrix, x, factor, out):
-    """Add the products of a matrix of one column."""
-    for row in range(out.shape[0]):
-        weight = factor * matrix[row]
-        for lane in range(out.shape[1]):
-            out[row, lane] += weight * x[0, lane]
+    for first in range(0, columns, PANEL_COLUMNS):
+        last = min(first + PANEL_COLUMNS, columns)
+        strip = max(width, PANEL_NUMBERS // (last - first) // width * width)
+        for top in range(0, rows, PANEL_ROWS):
+            bottom = min(top + PANEL_ROWS, rows)
+            for lane in range(0, whole, strip):
+                end = min(lane + strip, whole)
+                for row in range(top, bottom, TILE_ROWS):
+                    add_tiles(matrix, x, factor, out, (row, min(TILE_ROWS, bottom - row), first, last, lane, end))
+        for row in range(rows):
+            add_lanes(matrix, x, factor, out, (row, 1, first, last, whole, lanes))

@@ -25,9 +25,9 @@ class SGD:
               g = g_\mathrm{batch} + \mathrm{wd}\, x,
 
     with momentum :math:`\mu` and dampening :math:`\tau`, which spares the very first step (v = g there); Nesterov's
-    form moves by :math:`g + \mu v` in place of v, and without momentum v is g. One step takes the time ``lr``. The noise
-    of the batch gradient has covariance ``sampling_factor * C / batch_size`` with the population covariance C of the
-    per-sample gradients, which makes the density obey a Fokker-Planck equation of temperature ``lr / (2
+    form moves by :math:`g + \mu v` in place of v, and without momentum v is g. One step takes the time ``lr``. The
+    noise of the batch gradient has covariance ``sampling_factor * C / batch_size`` with the population covariance C of
+    the per-sample gradients, which makes the density obey a Fokker-Planck equation of temperature ``lr / (2
     batch_size)``.
 
     Parameters

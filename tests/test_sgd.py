@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,54 @@ def test_effective_values_with_momentum():
     assert sgd.temperature == 0.0125
     assert sgd.effective_temperature == pytest.approx(0.125)
     assert sgd.effective_lr == pytest.approx(1.0)
+
+
+def torch_step(sgd, curvature, position, velocity, noise):
+    """One step after the first on the parabola of this curvature, written from torch's documentation."""
+    gradient = curvature * position + noise
+    if sgd.momentum == 0:
+        return position - sgd.lr * gradient, gradient
+    velocity = sgd.momentum * velocity + (1 - sgd.dampening) * gradient
+    direction = gradient + sgd.momentum * velocity if sgd.nesterov else velocity
+    return position - sgd.lr * direction, velocity
+
+
+def stationary_state(sgd, curvature, batch_variance):
+    """Return the stationary variance of the position and the slowest eigenvalue, of the exact linear map."""
+    step = np.array([torch_step(sgd, curvature, *unit) for unit in np.eye(3)]).T
+    move, kick = step[:, :2], step[:, 2]
+    kicks = batch_variance * np.outer(kick, kick).ravel()
+    covariance = np.linalg.solve(np.eye(4) - np.kron(move, move), kicks)
+    return covariance[0], np.abs(np.linalg.eigvals(move)).max()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"momentum": 0.8},
+        {"momentum": 0.8, "nesterov": True},
+        {"momentum": 0.8, "dampening": 0.5},
+        {"momentum": 0.3, "dampening": 0.8},
+    ],
+)
+def test_effective_values_are_the_limit_of_the_discrete_map(form):
+    """At lr h = 1e-3 and 1e-4 the errors are small and fall by ten; without 1 - dampening one half would stay."""
+    errors = []
+    for lr in (1e-3, 1e-4):
+        sgd = SGD(lr=lr, batch_size=4, n_samples=10, sampling="without", **form)
+        variance, slowest = stationary_state(sgd, 1.0, 3.0 * sgd.sampling_factor / 4)
+        errors.append((variance / (3.0 * sgd.effective_temperature) - 1, -math.log(slowest) / sgd.effective_lr - 1))
+    errors = np.abs(errors)
+    assert np.all(errors[0] < 0.05)
+    np.testing.assert_allclose(errors[0] / errors[1], 10, rtol=0.1)
+
+
+def test_effective_values_with_dampening():
+    sgd = SGD(lr=0.1, batch_size=4, momentum=0.9, dampening=0.5)
+    assert sgd.effective_lr == pytest.approx(0.5)
+    assert sgd.effective_temperature == pytest.approx(0.0625)
+    assert SGD(0.1, 4, momentum=0.9, nesterov=True).effective_lr == pytest.approx(1.0)
 
 
 def test_sampling_factor_is_the_variance_of_the_mean_of_distinct_samples():
@@ -45,6 +94,8 @@ def test_the_whole_data_set_has_no_temperature_and_one_sample_no_correction():
     [
         SGD(lr=0.1, batch_size=4),
         SGD(lr=0.1, batch_size=4, momentum=0.9, weight_decay=0.01),
+        SGD(lr=0.1, batch_size=4, momentum=0.9, nesterov=True),
+        SGD(lr=0.1, batch_size=4, momentum=0.9, dampening=0.5),
         SGD(lr=0.1, batch_size=4, n_samples=10),
         SGD(lr=0.1, batch_size=4, n_samples=10, sampling="without"),
     ],
@@ -54,7 +105,7 @@ def test_equivalent_settings_have_the_same_temperature(sgd, batch_size):
     other = sgd.equivalent(batch_size=batch_size)
     assert other.batch_size == batch_size
     assert other.effective_temperature == pytest.approx(sgd.effective_temperature, rel=1e-14)
-    assert (other.momentum, other.weight_decay, other.sampling) == (sgd.momentum, sgd.weight_decay, sgd.sampling)
+    assert replace(other, lr=sgd.lr, batch_size=sgd.batch_size) == sgd
     assert other.equivalent(lr=sgd.lr).batch_size == sgd.batch_size
     assert sgd.equivalent(lr=other.lr).batch_size == batch_size
 
@@ -133,6 +184,13 @@ def test_without_replacement_needs_the_size_of_the_data_set():
         ({"weight_decay": -1e-3}, "weight_decay must be finite and not negative"),
         ({"weight_decay": math.inf}, "weight_decay must be finite"),
         ({"sampling": "random"}, "sampling must be one of replacement, without, shuffle, got 'random'"),
+        ({"momentum": 0.5, "nesterov": 1}, "nesterov must be True or False, got 1"),
+        ({"nesterov": True}, "nesterov is a form of momentum, got momentum=0; give momentum > 0 or leave nesterov out"),
+        ({"dampening": 0.1}, "dampening is a form of momentum, got momentum=0"),
+        ({"momentum": 0.5, "dampening": 1.0}, r"dampening must lie in \[0, 1\), got 1"),
+        ({"momentum": 0.5, "dampening": -0.1}, "got -0.1"),
+        ({"momentum": 0.5, "dampening": math.nan}, "dampening must be finite, got nan"),
+        ({"momentum": 0.5, "dampening": 0.1, "nesterov": True}, "nesterov needs dampening=0, got 0.1"),
         ({"n_samples": 0}, "n_samples must be a positive integer, got 0"),
         ({"n_samples": 2}, "batch_size must not exceed n_samples, got 4 > 2; use batch_size=2 at most"),
     ],
@@ -147,3 +205,4 @@ def test_whole_numbers_of_any_kind_become_int():
     assert type(sgd.batch_size) is int
     assert type(sgd.n_samples) is int
     assert hash(sgd) == hash(SGD(lr=0.1, batch_size=4, n_samples=8))
+    assert type(SGD(0.1, 4, momentum=0.5, nesterov=np.True_).nesterov) is bool

@@ -28,7 +28,9 @@ class Curve(ABC):
 
     def __call__(self, times: ArrayLike) -> Array:
         """Return the values at ``times`` (any shape), float64 of the same shape."""
-        return np.asarray(self._values(np.asarray(times, dtype=np.float64)))
+        points = np.asarray(times, dtype=np.float64)
+        # in one row: NumPy's powers and cosines of a single number differ in their last bit from those of an array
+        return self._values(points.ravel()).reshape(points.shape)
 
     @abstractmethod
     def _values(self, times: Array) -> Array: ...
@@ -195,7 +197,7 @@ class Cyclic(Curve):
             raise ValueError(f"shape must be one of {', '.join(_SHAPES)}, got {self.shape!r:.60}")
 
     def _values(self, times: Array) -> Array:
-        cycles = times / self.period
+        cycles = np.where(np.isfinite(times), times, 0.0) / self.period
         if self.shape == "square":
             up = np.where(np.mod(cycles + _ROUNDING * np.abs(cycles), 1.0) >= 0.5, 1.0, 0.0)
         elif self.shape == "sine":

@@ -92,13 +92,22 @@ def test_weight_decay_belongs_to_the_loss(line):
         assert_within(variance, exact["stationary_covariance"].values[0], error)
 
 
-@pytest.mark.parametrize(("momentum", "sampling"), [(0.0, "replacement"), (0.7, "without"), (0.7, "shuffle")])
-def test_a_replica_follows_the_optimiser_of_torch(perceptron, classes, momentum, sampling):
-    sgd = SGD(0.3, 4, momentum=momentum, sampling=sampling)
+@pytest.mark.parametrize(
+    ("form", "sampling"),
+    [
+        ({}, "replacement"),
+        ({"momentum": 0.7}, "without"),
+        ({"momentum": 0.7}, "shuffle"),
+        ({"momentum": 0.7, "nesterov": True}, "replacement"),
+        ({"momentum": 0.7, "dampening": 0.4}, "replacement"),
+    ],
+)
+def test_a_replica_follows_the_optimiser_of_torch(perceptron, classes, form, sampling):
+    sgd = SGD(0.3, 4, sampling=sampling, **form)
     cloud = train(perceptron, sgd, n_replicas=3, n_steps=25, seed=5, point=(2,), save_at=2)
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3)).double()
     torch.nn.utils.vector_to_parameters(torch.tensor(perceptron.parameters), model.parameters())
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.3, momentum=momentum, weight_decay=0.02)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.3, weight_decay=0.02, **form)
     inputs, labels = torch.tensor(classes[0]), torch.tensor(classes[1])
     stream = IndexStream(key_of(5, 2), 30, 4, sampling, torch.device("cpu"))
     for rows in stream.draw(0, 25, 1, 1)[:, 0]:
@@ -111,7 +120,7 @@ def test_a_replica_follows_the_optimiser_of_torch(perceptron, classes, momentum,
 
 @pytest.mark.parametrize("sampling", ["replacement", "without", "shuffle"])
 def test_a_continued_run_is_the_run_without_the_break(perceptron, sampling):
-    sgd = SGD(0.2, 7, momentum=0.5, sampling=sampling)
+    sgd = SGD(0.2, 7, momentum=0.5, sampling=sampling, dampening=0.3)  # spares the first step of the whole run alone
     whole = train(perceptron, sgd, n_replicas=6, n_steps=41, save_at=2, seed=3)
     half = train(perceptron, sgd, n_replicas=6, n_steps=18, save_at=1, seed=3)
     rest = train(perceptron, sgd, start=half, n_steps=23, save_at=2, seed=3)

@@ -199,6 +199,24 @@ VARIABLES += (
     Variable("minimum_hessian_trace", (), "loss/x^2", "trace of the Hessian at the minimum"),
     Variable("minimum_largest_eigenvalue", (), "loss/x^2", "largest eigenvalue of the Hessian at the minimum"),
 )
+_ROOTS = (MODE, "root")  # the two eigenvalues of a step of SGD for each eigenvalue of the Hessian, the slower first
+VARIABLES += (
+    Variable("step_eigenvalue", _ROOTS, "1", "eigenvalues of a step of SGD on a quadratic loss", "complex128"),
+    Variable("damping_per_step", _ROOTS, "1", "factor by which the mean shrinks in a step"),
+    Variable("angle_per_step", _ROOTS, "rad", "angle by which the mean turns in a step"),
+    Variable("relaxation_rate", _ROOTS, "loss/x^2", "rate at which the mean of SGD relaxes, per time"),
+    Variable("continuous_rate", (MODE,), "loss/x^2", "the same rate of the stochastic differential equation"),
+    Variable("largest_lr", (), "x^2/loss", "learning rate above which the mean does not settle"),
+    Variable("largest_lr_of_finite_variance", (), "x^2/loss", "learning rate above which the variance is infinite"),
+    Variable("stationary_variance_ratio", (MODE,), "1", "stationary variance of SGD over that of its equation"),
+    Variable("relaxation_rate_ratio", (MODE,), "1", "relaxation rate of SGD over that of its equation"),
+    Variable("correlation_time_ratio", (MODE,), "1", "correlation time of SGD over that of its equation"),
+    Variable("largest_autocorrelation_error", (MODE,), "1", "largest difference of the autocorrelations"),
+    Variable("total_variance_ratio", (), "1", "trace of the covariance of SGD over that of its equation"),
+    Variable("excess_loss_ratio", (), "1", "mean loss above the minimum of SGD over that of its equation"),
+    Variable("largest_variance_ratio", (), "1", "variance of SGD over that of its equation, at most in any direction"),
+    Variable("relative_entropy_of_sde", (), "nat", "relative entropy of SGD with respect to its equation, Gaussian"),
+)
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 

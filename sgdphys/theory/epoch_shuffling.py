@@ -89,10 +89,14 @@ def stationary_epoch(curvatures: Matrix, C: Matrix, sgd: SGD, V: Matrix) -> Epoc
 
 
 def _epoch(P: Matrix, q: Matrix, n_steps: int, own: float, shared: float) -> Iterator[tuple[Matrix, Matrix]]:
-    """Yield, after each step from the start of an epoch, the power of P and the covariance of the noise collected.
+    """Go through an epoch, whose k steps collect the noise sum_j P^(k-j) q xi_j.
 
-    The noise of k steps is sum_j P^(k-j) q xi_j; xi_j has the covariance (own + shared) with itself and shared with
-    the others.
+    The covariance of xi_j is own + shared with itself, and shared with the noise of other steps.
+
+    Yields
+    ------
+    tuple[Matrix, Matrix]
+        After each step the power of P, (mode, 2, 2), and the covariance of the noise, (mode, mode, 2, 2).
     """
     power, response = np.broadcast_to(np.eye(2), P.shape), np.broadcast_to(q, (len(P), 2))
     total, squares = np.zeros((len(P), 2)), np.zeros((len(P), len(P), 2, 2))

@@ -65,7 +65,7 @@ def exact_sgd_covariance(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> xr.
     X, y, sgd = _checked(inputs, targets, sgd)
     A = X.T @ X / len(X)
     H = A + sgd.weight_decay * np.eye(len(A))
-    refuse_flat(np.linalg.eigvalsh(H))
+    refuse_flat(np.asarray(np.linalg.eigvalsh(H), dtype=np.float64))
     minimum = np.linalg.solve(H, X.T @ y / len(X))
     C = np.cov(X * (X @ minimum - y)[:, None], rowvar=False, bias=True).reshape(A.shape)
     exact = stationary_covariance(H, C, sgd, "minibatch", inputs=X)

@@ -30,7 +30,7 @@ def step_map(curvatures: Matrix, sgd: SGD) -> tuple[Matrix, Matrix]:
     curvatures
         Eigenvalues h of the Hessian, (mode,), in loss/x^2.
     sgd
-        Learning rate, momentum, and dampening and ``nesterov`` if it has them.
+        Learning rate, momentum, dampening, ``nesterov``.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def step_map(curvatures: Matrix, sgd: SGD) -> tuple[Matrix, Matrix]:
         P, (mode, 2, 2), without unit, and q, (2,), in x^2/loss; q is the same for all modes.
     """
     mu = sgd.momentum
-    kept = 1 - getattr(sgd, "dampening", 0.0) if mu else 1.0
-    look, carry = (1 + mu * kept, mu**2) if getattr(sgd, "nesterov", False) else (kept, mu)
+    kept = 1 - sgd.dampening
+    look, carry = (1 + mu * kept, mu**2) if sgd.nesterov else (kept, mu)
     stiffness = sgd.lr * np.asarray(curvatures, dtype=float)
     P = np.empty((len(stiffness), 2, 2))
     P[:, 0, 0], P[:, 0, 1] = 1 - look * stiffness, -carry
@@ -93,11 +93,11 @@ def spectral_radius(curvatures: Matrix, sgd: SGD) -> float:
 
 def stiffness_limit(sgd: SGD) -> tuple[float, str]:
     """Return the bound on lr times a curvature below which the mean settles, and its formula."""
-    mu, tau = sgd.momentum, getattr(sgd, "dampening", 0.0) if sgd.momentum else 0.0
-    if getattr(sgd, "nesterov", False):
-        return 2 * (1 + mu) / (1 + mu * (2 - tau)), "2 (1 + momentum) / (1 + momentum (2 - dampening))"
-    if tau:
-        return 2 * (1 + mu) / (1 - tau), "2 (1 + momentum) / (1 - dampening)"
+    mu = sgd.momentum
+    if sgd.nesterov:
+        return 2 * (1 + mu) / (1 + 2 * mu), "2 (1 + momentum) / (1 + 2 momentum)"
+    if sgd.dampening:
+        return 2 * (1 + mu) / (1 - sgd.dampening), "2 (1 + momentum) / (1 - dampening)"
     return 2 * (1 + mu), "2 (1 + momentum)"
 
 
@@ -137,6 +137,11 @@ def refuse_unstable(curvatures: Matrix, sgd: SGD, *, discrete: bool) -> None:
 def symmetric_pair(hessian: ArrayLike, covariance: ArrayLike) -> tuple[Matrix, Matrix]:
     """Return Hessian and gradient covariance as arrays of the same shape.
 
+    Returns
+    -------
+    tuple[Matrix, Matrix]
+        Both, float64.
+
     Raises
     ------
     ValueError
@@ -153,6 +158,11 @@ def symmetric_pair(hessian: ArrayLike, covariance: ArrayLike) -> tuple[Matrix, M
 
 def symmetric_matrix(name: str, values: ArrayLike) -> Matrix:
     """Return a finite symmetric matrix as a float64 array.
+
+    Returns
+    -------
+    Matrix
+        The matrix, (d, d).
 
     Raises
     ------

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -28,18 +30,59 @@ def test_velocity_of_the_heavy_ball():
     assert velocity.item() == pytest.approx(5.33333, rel=1e-5)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.8])
-def test_the_closed_form_solves_the_block_equation_of_position_and_velocity(momentum):
+FORMS = {
+    "plain": SGD(0.1, 2),
+    "heavy ball": SGD(0.1, 2, momentum=0.8),
+    "dampened": SGD(0.1, 2, momentum=0.6, dampening=0.3),
+    "nesterov": SGD(0.1, 2, momentum=0.8, nesterov=True),
+}
+
+
+def one_step(H, sgd):
+    """Return the map of (x, v) and what a unit of gradient noise adds to it, from torch's rule of the step."""
+    unit, kept = np.eye(len(H)), 1 - sgd.dampening
+    velocity, kick = np.hstack([kept * H, sgd.momentum * unit]), kept * unit
+    direction, push = velocity, kick
+    if sgd.nesterov:
+        direction, push = np.hstack([H, 0 * unit]) + sgd.momentum * velocity, unit + sgd.momentum * kick
+    return np.vstack([np.hstack([unit, 0 * unit]) - sgd.lr * direction, velocity]), np.vstack([-sgd.lr * push, kick])
+
+
+@pytest.mark.parametrize("sgd", FORMS.values(), ids=FORMS)
+def test_the_modes_solve_the_block_equation_of_position_and_velocity(sgd):
     H, C = random_pair()
-    sgd = SGD(0.1, 2, momentum=momentum)
-    unit = np.eye(5)
-    step = np.block([[unit - sgd.lr * H, -sgd.lr * momentum * unit], [H, momentum * unit]])
-    kick = np.block([[sgd.lr**2 * C, -sgd.lr * C], [-sgd.lr * C, C]]) / sgd.batch_size
-    expected = scipy.linalg.solve_discrete_lyapunov(step, kick)
+    step, kick = one_step(H, sgd)
+    expected = scipy.linalg.solve_discrete_lyapunov(step, kick @ C @ kick.T / sgd.batch_size)
     result = theory.stationary_covariance(H, C, sgd)
     np.testing.assert_allclose(result["stationary_covariance"], expected[:5, :5], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(result["velocity_covariance"], expected[5:, 5:], rtol=1e-9, atol=1e-12)
     assert float(result["spectral_radius"]) == pytest.approx(np.abs(np.linalg.eigvals(step)).max(), rel=1e-9)
+
+
+def test_the_closed_form_of_the_heavy_ball_holds_for_matrices_that_do_not_commute():
+    # Liu, Ziyin, Ueda, with lr a number: (1-mu)(SH + HS) lr - lr^2 (1+mu^2)/(1-mu^2) HSH + lr^2 mu/(1-mu^2) (HHS + SHH)
+    H, C = random_pair()
+    sgd, mu, lr = SGD(0.1, 2, momentum=0.8), 0.8, 0.1
+    S = covariance(H, C, sgd)
+    crossed = (mu * (H @ H @ S + S @ H @ H) - (1 + mu**2) * H @ S @ H) / (1 - mu**2)
+    np.testing.assert_allclose(lr * (1 - mu) * (S @ H + H @ S) + lr**2 * crossed, lr**2 * C / 2, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("sgd", FORMS.values(), ids=FORMS)
+def test_every_form_of_momentum_has_the_continuous_limit_of_its_effective_rate(sgd):
+    H, C = random_pair()
+    small = replace(sgd, lr=1e-5)
+    np.testing.assert_allclose(covariance(H, C, small), covariance(H, C, small, "lyapunov"), rtol=2e-3)
+
+
+@pytest.mark.parametrize("sgd", FORMS.values(), ids=FORMS)
+def test_the_mean_settles_exactly_below_the_bound(sgd):
+    with pytest.raises(ValueError, match="use lr below") as refusal:
+        covariance([[2.0]], [[1.0]], replace(sgd, lr=10.0))
+    limit = float(str(refusal.value).rsplit(" ", 1)[1])
+    step = one_step(np.array([[2.0]]), replace(sgd, lr=limit))[0]
+    assert np.abs(np.linalg.eigvals(step)).max() == pytest.approx(1, abs=1e-4)
+    assert float(theory.stationary_covariance([[2.0]], [[1.0]], replace(sgd, lr=0.999 * limit))["spectral_radius"]) < 1
 
 
 def test_the_continuous_limit_solves_the_lyapunov_equation_at_the_effective_temperature():
@@ -97,6 +140,7 @@ def test_a_step_too_long_is_refused(lr, momentum, message):
         (np.diag([1.0, -0.1]), np.eye(2), SGD(0.1, 1), "smallest eigenvalue of the Hessian is -0.1"),
         ([[1.0, 0.5], [0.0, 1.0]], np.eye(2), SGD(0.1, 1), "hessian must be symmetric, its largest asymmetry is 0.5"),
         (np.eye(2), np.eye(3), SGD(0.1, 1), r"same shape, got \(2, 2\) and \(3, 3\)"),
+        (np.eye(2), np.diag([1.0, -1.0]), SGD(0.1, 1), "positive semi-definite, its smallest eigenvalue is -1"),
         (np.eye(2), np.full((2, 2), np.nan), SGD(0.1, 1), "covariance must be a finite square matrix"),
         (np.eye(2), np.eye(2), SGD(0.1, 1, sampling="shuffle"), "has no effective temperature"),
     ],
@@ -107,5 +151,5 @@ def test_what_has_no_stationary_state_is_refused(hessian, noise, sgd, message):
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="mode must be one of lyapunov, discrete, minibatch, shuffle, got .ito."):
+    with pytest.raises(ValueError, match="mode must be one of lyapunov, discrete, minibatch, shuffle, got 'ito'"):
         theory.stationary_covariance(np.eye(2), np.eye(2), SGD(0.1, 1), "ito")

@@ -23,6 +23,7 @@ from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.request import as_tuple
 from sgdphys.simulation.starts import continued_state
 from sgdphys.simulation.times import last_step, saved_steps
+from sgdphys.theory.linear_maps import stiffness_limit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -195,11 +196,12 @@ def _as_cloud(frames: dict[str, NDArray[Any]], saved: NDArray[np.int64], lr: flo
 def _warn_of_divergence(network: Network, sgd: SGD, cloud: xr.Dataset) -> None:
     lost = int(cloud["diverged"].sum())
     if lost:
+        limit, formula = stiffness_limit(sgd)
         sharpest = float(network.curvature().top(1, tolerance=1e-3)["eigenvalue"][0])
         warnings.warn(
             f"{lost} of {cloud.sizes['particle']} replicas left for infinity and are marked in 'diverged'; at the "
-            f"network's point lr * lambda_max = {sgd.lr * sharpest:.3g}, stable below 2 (1 + momentum) = "
-            f"{2 * (1 + sgd.momentum):.3g}: use a smaller lr",
+            f"network's point lr * lambda_max = {sgd.lr * sharpest:.3g}, stable below {formula} = {limit:.3g}: "
+            "use a smaller lr",
             DivergenceWarning,
             stacklevel=3,
         )

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from asserts import assert_within
 
-from sgdphys import SGD, theory
+from sgdphys import SGD, SGDSchedule, theory
 from sgdphys.errors import DivergenceWarning, MemoryLimitError
 from sgdphys.kernels.philox import key_of
 from sgdphys.network import Network, train
@@ -176,6 +177,24 @@ def test_a_replica_that_diverges_is_marked_and_leaves_the_others_alone():
     np.testing.assert_allclose(position[:, 0], alone, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("form", "limit", "text"),
+    [
+        ({"momentum": 0.5}, 3.0, r"2 \(1 \+ momentum\) = 3:"),
+        ({"momentum": 0.5, "nesterov": True}, 1.5, r"2 \(1 \+ momentum\) / \(1 \+ 2 momentum\) = 1.5:"),
+        ({"momentum": 0.5, "dampening": 0.25}, 4.0, r"2 \(1 \+ momentum\) / \(1 - dampening\) = 4:"),
+    ],
+)
+def test_replicas_diverge_above_the_limit_that_the_warning_names(line, form, limit, text):
+    # the whole data set as batch, curvature 1.5625: five percent below the limit the replica settles, above it is lost
+    network = line(start=1.0)
+    sgd = SGD(0.95 * limit / 1.5625, 4, sampling="without", **form)
+    last = train(network, sgd, n_replicas=1, n_steps=500, save_at=1)["position"].item()
+    assert last == pytest.approx(0.64, abs=1e-3)
+    with pytest.warns(DivergenceWarning, match=text):
+        train(network, replace(sgd, lr=1.2 * limit / 1.5625), n_replicas=1, n_steps=4000, save_at=1)
+
+
 def test_frames_times_and_configuration(perceptron):
     cloud = train(perceptron, SGD(0.1, 4, momentum=0.5), n_replicas=3, n_steps=10, save_at=[0.0, 0.34, 1.0], seed=4)
     assert cloud["position"].dims == ("time", "particle", "coordinate") and cloud["position"].shape == (3, 3, 31)
@@ -210,6 +229,8 @@ def test_torch_is_left_as_it_was(perceptron):
 @pytest.mark.parametrize(
     ("sgd", "settings", "message"),
     [
+        (0.1, {}, r"sgd must be settings such as SGD\(lr=0.1, batch_size=8\), got 0.1"),
+        (SGDSchedule([(SGD(0.1, 3), 5)]), {}, "sgd must be settings such as .*, got SGDSchedule"),
         (SGD(0.1, 31), {}, "batch_size must not exceed the number of samples, got 31 > 30"),
         (SGD(0.1, 3, n_samples=29), {}, "n_samples=29 is not the size of the data set, 30"),
         (SGD(0.1, 3, weight_decay=0.1), {}, "weight_decay=0.1 is not that of the network, 0.02"),

@@ -52,26 +52,31 @@ def advance(
     negative. ``table`` has the settings: one line, or one for each step from ``step`` on. ``layout`` has a line for
     each observer, see ``call_observer``; ``looks[observer, k]`` is the row of the observer's own time table at frame
     k, or negative. ``lost`` takes the number of lost numbers in each block at the end, coordinates beyond ``bound``
-    among them. The last arrays are scratch: (4, some lanes), (4 or 8, channel, lane), two of (row, lane), those of
-    the step, the settings of one step and its place.
+    among them. The last arrays are scratch: random bits, deviates of a power of two of steps (twice that with
+    ``ahead``), two of (row, lane), those of the step, the settings of one step and its place.
     """
     width = blocks.shape[2]
     ring = normals.shape[0] - 1
+    span = normals.shape[0] >> ahead
+    shift = 2
+    while 1 << shift < span:
+        shift += 1
     place[0] = key
     for block in range(blocks.shape[0]):
         lanes = min(width, particles - block * width)
         place[1] = particle + np.uint64(block * width)
         copy_rows(blocks[block], before)
         now = step
-        quad = np.int64(-1)
+        filled = np.int64(-1)
         for k in range(len(settings)):
             settings[k] = table[0, k]
         for frame in range(len(frames)):
             while now < frames[frame]:
-                while quad < (now + ahead) >> 2:
-                    quad = quad + 1 if quad >= 0 else now >> 2
-                    part = normals[(4 * quad) & ring : ((4 * quad) & ring) + 4]
-                    normals_at(fill)(key, place[1], np.uint64(quad), KICK_STREAM, channels, words, part)
+                while filled < (now + ahead) >> shift:
+                    filled = filled + 1 if filled >= 0 else now >> shift
+                    part = normals[(filled << shift) & ring : ((filled << shift) & ring) + span]
+                    quad = np.uint64(filled << (shift - 2))
+                    normals_at(fill)(key, place[1], quad, KICK_STREAM, channels, words, part)
                 set_settings(table, now, step, settings)
                 place[2] = np.uint64(now)
                 following = normals[(now + ahead) & ring]

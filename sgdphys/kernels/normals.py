@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdphys.kernels.philox import fill_words
+from sgdphys.kernels.philox import fill_words, fill_words_in_time
 
 __all__ = ["fill_normals", "normals_from_words"]
 
@@ -68,12 +68,29 @@ def normals_from_words(words, channel, offset, out):
 
 
 def fill_normals(key, particle, quad, stream, channels, words, out):
-    """Write the normals of four consecutive steps to ``out`` (4, channel, lane) float32.
+    """Write the normals of groups of four consecutive steps to ``out`` (4 * group, channel, lane) float32.
 
-    ``words`` is scratch of shape (4, n) with n a divisor of the number of lanes; small, so that it stays in the cache.
+    ``words`` is scratch: of shape (4, n) with n a divisor of the number of lanes for one group, small, so that it stays
+    in the cache; of shape (8, group) for several groups of a block of a few lanes.
     """
+    if out.shape[0] > 4:
+        fill_normals_in_time(key, particle, quad, stream, channels, words, out)
+        return
     some = words.shape[1]
     for channel in range(channels):
         for offset in range(0, out.shape[2], some):
             fill_words(key, particle + np.uint64(offset), quad, stream, np.uint64(channel), words)
             normals_from_words(words, channel, offset, out)
+
+
+def fill_normals_in_time(key, particle, quad, stream, channels, words, out):
+    """Do so lane by lane, the groups of steps side by side."""
+    groups = words.shape[1]
+    made = words[4:8].view(np.float32).reshape((4, 1, groups))
+    for channel in range(channels):
+        for lane in range(out.shape[2]):
+            fill_words_in_time(key, particle + np.uint64(lane), quad, stream, np.uint64(channel), words)
+            normals_from_words(words[:4], 0, 0, made)
+            for row in range(4):
+                for group in range(groups):
+                    out[4 * group + row, channel, lane] = made[row, 0, group]

@@ -26,7 +26,7 @@ import operator
 import numpy as np
 
 __all__ = [
-    "GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words", "key_of",
+    "GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words", "fill_words_in_time", "key_of",
     "philox_words",
 ]  # fmt: skip
 
@@ -123,6 +123,16 @@ def fill_words(key, particle, step, stream, group, out):
     """Write the four words of each particle ``particle + lane`` to ``out``, shape (4, lane), uint32."""
     for lane in range(out.shape[1]):
         w0, w1, w2, w3 = draw(key, particle + np.uint64(lane), step, stream, group)
+        out[0, lane] = w0
+        out[1, lane] = w1
+        out[2, lane] = w2
+        out[3, lane] = w3
+
+
+def fill_words_in_time(key, particle, step, stream, group, out):
+    """Write the four words of each step ``step + lane`` of one particle to ``out``, shape (4 or more, lane), uint32."""
+    for lane in range(out.shape[1]):
+        w0, w1, w2, w3 = draw(key, particle, step + np.uint64(lane), stream, group)
         out[0, lane] = w0
         out[1, lane] = w1
         out[2, lane] = w2

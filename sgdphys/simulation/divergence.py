@@ -12,21 +12,23 @@ from sgdphys.simulation.times import Clock, ScheduledClock
 
 __all__ = ["Divergence"]
 
+Array = NDArray[np.float64]
+
 
 class Divergence:
     """Watches an ensemble; a particle beyond its bound is NaN from then on and touches no other."""
 
-    def __init__(self, ensemble: Ensemble, dynamics: Dynamics, clock: Clock | ScheduledClock) -> None:
+    def __init__(self, ensemble: Ensemble, dynamics: Dynamics, clock: Clock | ScheduledClock, state: Array) -> None:
         self.ensemble = ensemble
         self.dynamics = dynamics
         self.clock = clock
-        self.starts = some_of(ensemble.state()[:, : dynamics.dim])
+        self.starts = some_of(state[:, : dynamics.dim])
         self.marked = self._not_finite()
         self.inherited = int(self.marked.sum())
         self.first_step = -1
 
     def _not_finite(self) -> NDArray[np.bool_]:
-        return np.asarray(~np.isfinite(self.ensemble.state()).all(axis=1))
+        return ~self.ensemble.finite()
 
     @property
     def count(self) -> int:

@@ -16,7 +16,7 @@ from sgdphys.noises import Isotropic, Minibatch
 from sgdphys.protocols import Integrator, Landscape, Noise
 from sgdphys.schedules import SGDSchedule, as_schedule
 from sgdphys.sgd import SGD
-from sgdphys.simulation.engine import Programs
+from sgdphys.simulation.programs import Programs
 
 __all__ = ["Dynamics", "settle"]
 

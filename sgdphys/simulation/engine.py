@@ -4,99 +4,30 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdphys.kernels.blocks import NormalsKernel, Program
 from sgdphys.kernels.divergence import BOUND
-from sgdphys.kernels.loop import compiled_loop
+from sgdphys.kernels.loop import NORMALS, compiled_loop
 from sgdphys.kernels.observing import GRANULE, GROUP
 from sgdphys.observers.observation import Observation, Variables
 from sgdphys.simulation.observer_memory import ObserverMemory
+from sgdphys.simulation.programs import Programs
 from sgdphys.simulation.times import Clock, ScheduledClock
+from sgdphys.simulation.timetable import Timetable
 
-__all__ = ["Ensemble", "Programs", "Timetable", "available_threads", "choose_width", "is_lost", "results"]
+__all__ = ["Ensemble", "available_threads", "choose_width", "is_lost", "results"]
 
 Array = NDArray[np.float64]
 WORD_LANES = 256  # lanes whose random bits are made at once
+FEW_NUMBERS = 8  # deviates of a step up to which they are made for many steps at once
+QUADS_AT_ONCE = 64
 CACHE_BYTES = 2**17  # a block with its normals should stay in the second-level cache
-
-
-@dataclass(frozen=True)
-class Programs:
-    """What the compiled loop runs.
-
-    Parameters
-    ----------
-    fields
-        Gradient, divergence of D, drive, and gradients of samples.
-    kick, deviates
-        The noise, and the kernel that fills its channels.
-    step
-        The integrator's step.
-    dim, rows, work_rows
-        Coordinates, rows of the state, rows of scratch.
-    channels, ahead
-        Deviates of a step, and 1 where the step also reads those of the next one.
-    key
-        Key of the random bits.
-    """
-
-    fields: tuple[Program, Program, Program, Program]
-    kick: Program
-    deviates: NormalsKernel
-    step: Callable[..., None]
-    dim: int
-    rows: int
-    work_rows: int
-    channels: int
-    ahead: int
-    key: int
-
-
-@dataclass(frozen=True)
-class Timetable:
-    """Steps at which something is noted: ``saved`` frames, and for each observer its own."""
-
-    saved: NDArray[np.int64]
-    observed: tuple[NDArray[np.int64], ...]
-
-    def all_steps(self) -> NDArray[np.int64]:
-        """Return every step at which something is noted, increasing."""
-        return np.unique(np.concatenate([self.saved, *self.observed])).astype(np.int64)
-
-    def rows(self, steps: NDArray[np.int64], first_frame: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return where ``steps`` go, -1 for nowhere.
-
-        Parameters
-        ----------
-        steps
-            Steps to stop at.
-        first_frame
-            Number of the first frame of the array for saved frames.
-
-        Returns
-        -------
-        tuple
-            Rows among the saved frames, and (observer, step) rows in each observer's table.
-        """
-        saved = _positions(steps, self.saved)
-        saved[saved >= 0] -= first_frame
-        observed = np.array([_positions(steps, own) for own in self.observed], dtype=np.int64)
-        return saved, observed.reshape(len(self.observed), len(steps))
-
-
-def _positions(steps: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.int64]:
-    if not len(own):
-        return np.full(len(steps), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(own, steps), len(own) - 1)
-    return np.where(own[place] == steps, place, -1)
 
 
 def available_threads() -> int:
@@ -105,7 +36,7 @@ def available_threads() -> int:
 
 
 def choose_width(n_particles: int, rows: int, channels: int, threads: int, block_size: int | None) -> int:
-    """Return the lanes of a block: a power of two from 64 to 4096.
+    """Return the lanes of a block: a power of two from 64 to 4096, smaller only where it holds the whole ensemble.
 
     Parameters
     ----------
@@ -128,6 +59,8 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
         if not (_is_integer(block_size) and block_size in {2**k for k in range(6, 13)}):
             raise ValueError(f"block_size must be a power of two from {GROUP} to {GRANULE}, got {block_size}")
         return int(block_size)
+    if n_particles < GROUP:
+        return 1 << (n_particles - 1).bit_length()
     bytes_per_lane = 16 * rows + 16 * channels + 16
     lanes = min(2048, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
     return 1 << max(lanes, GROUP).bit_length() - 1
@@ -167,12 +100,27 @@ class Ensemble:
 
     def _packed(self, state: Array) -> Array:
         n_blocks = -(-self.n_particles // self.width)
-        padded = np.concatenate([state, np.repeat(state[-1:], n_blocks * self.width - self.n_particles, axis=0)])
-        return np.ascontiguousarray(padded.reshape(n_blocks, self.width, -1).transpose(0, 2, 1))
+        blocks = np.empty((n_blocks, state.shape[1], self.width))
+        whole = self.n_particles // self.width
+        blocks[:whole] = state[: whole * self.width].reshape(whole, self.width, state.shape[1]).transpose(0, 2, 1)
+        if whole < n_blocks:
+            rest = state[whole * self.width :].T
+            blocks[whole, :, : rest.shape[1]] = rest
+            blocks[whole, :, rest.shape[1] :] = rest[:, -1:]
+        return blocks
 
     def state(self) -> Array:
-        """Return positions (and velocities) as (particle, row)."""
+        """Return positions (and velocities) as (particle, row); a view where there is one row."""
         return self.blocks.transpose(0, 2, 1).reshape(-1, self.programs.rows)[: self.n_particles]
+
+    def finite(self) -> NDArray[np.bool_]:
+        """Return which particles have finite numbers, shape (particle,)."""
+        kept = np.empty((len(self.blocks), self.width), dtype=bool)
+        for some in np.array_split(np.arange(len(self.blocks)), max(1, self.blocks.size // 2**22)):
+            if len(some):
+                part = slice(some[0], some[-1] + 1)
+                kept[part] = np.isfinite(self.blocks[part]).all(axis=1)
+        return kept.ravel()[: self.n_particles]
 
     def checkpoint(self) -> dict[str, Array]:
         """Return copies of the state and the observers' memory; they do not depend on the width of a block."""
@@ -236,9 +184,10 @@ class Ensemble:
         first, last = bounds
         offset = first * width
         lanes = min(self.n_particles, last * width) - offset
+        quads = quads_at_once(programs, width)
         scratch = (
-            np.empty((4, min(width, WORD_LANES)), np.uint32),
-            np.empty((8 if programs.ahead else 4, programs.channels, width), np.float32),
+            np.empty((4, min(width, WORD_LANES)) if quads == 1 else (8, quads), np.uint32),
+            np.empty((4 * quads * (1 + programs.ahead), programs.channels, width), np.float32),
             np.empty((programs.rows, width)),
             np.empty((programs.rows, width)),
             (np.empty((programs.work_rows, width)), np.empty((4, width), np.int64)),
@@ -251,6 +200,12 @@ class Ensemble:
             tuple(map(tuple, programs.fields)), tuple(programs.kick), lines, self.bound, memory.addresses,
             memory.layout(first, task), looks, memory.parameters, memory.own, memory.tables, *scratch,
         )  # fmt: skip
+
+
+def quads_at_once(programs: Programs, width: int) -> int:
+    """Return for how many groups of four steps the normals are made at once: many for a block of a few particles."""
+    few = width * programs.channels <= FEW_NUMBERS
+    return QUADS_AT_ONCE if few and programs.deviates is NORMALS else 1
 
 
 def is_lost(state: Array, dim: int, bound: float, *, axis: int) -> NDArray[np.bool_]:

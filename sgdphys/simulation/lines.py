@@ -44,6 +44,7 @@ def settings_lines(dynamics: Dynamics, clock: Clock | ScheduledClock, step: int,
     head[:, place.TIME] = clock.time(steps)
     head[:, place.DT] = pace.dt
     head[:, place.TEMPERATURE] = pace.temperature
+    head[:, place.NEXT_TEMPERATURE] = pace.temperature
     noise = dynamics.noise
     amplitude = getattr(noise, "amplitude", None)
     head[:, place.AMPLITUDE] = (

@@ -16,7 +16,7 @@ from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.observers.observation import Observer
 from sgdphys.simulation.bounds import bound_of
 from sgdphys.simulation.dynamics import Dynamics
-from sgdphys.simulation.engine import Timetable
+from sgdphys.simulation.timetable import Timetable
 from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.starts import (
     DEFAULT_PARTICLES,
@@ -84,8 +84,10 @@ class Request:
             8 * COPIES_OF_STATE * expected * dynamics.rows, f"the state of {expected} particles", "use fewer particles"
         )
         positions = starting_positions(self.start, dynamics.landscape, self.n_particles, self.seed, self.point)
-        velocities = np.zeros((len(positions), dynamics.rows - dynamics.dim))
-        return np.concatenate([positions, velocities], axis=1), 0, _clock(dynamics, 0.0)
+        if dynamics.rows > dynamics.dim:
+            velocities = np.zeros((len(positions), dynamics.rows - dynamics.dim))
+            positions = np.concatenate([positions, velocities], axis=1)
+        return positions, 0, _clock(dynamics, 0.0)
 
 
 def _clock(dynamics: Dynamics, offset: float) -> Clock | ScheduledClock:

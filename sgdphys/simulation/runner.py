@@ -50,7 +50,7 @@ class _Runner:
         self.frames = frames
         self.threads = planned.request.threads or available_threads()
         self.ensemble = _ensemble(planned, self.threads)
-        self.divergence = Divergence(self.ensemble, planned.request.dynamics, planned.clock)
+        self.divergence = Divergence(self.ensemble, planned.request.dynamics, planned.clock, planned.state)
         self.step = planned.first
 
     def go(self) -> str | None:

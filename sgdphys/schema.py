@@ -25,6 +25,7 @@ TIME, STEP, PARTICLE, COORDINATE = "time", "step", "particle", "coordinate"
 PARAMETER, SEED, TEMPERATURE, LR, BATCH_SIZE = "parameter", "seed", "temperature", "lr", "batch_size"
 EIGENVALUE = "eigenvalue"
 MOMENT_TIME = "moment_time"
+STAGE = "stage"  # number of a stage of a schedule
 EPOCH_STEP = "epoch_step"  # number of a step within an epoch, from 1
 MODE, POINT = "mode", "point"  # number of an eigenpair; number of a point where something is measured
 
@@ -90,6 +91,8 @@ VARIABLES: tuple[Variable, ...] = (
         "x^2/loss",
         "time of the first passage into the region; NaN if it has not happened",
     ),
+    Variable("sample_inputs", ("sample", "feature"), "1", "inputs of the samples of a finite-sum landscape"),
+    Variable("sample_targets", ("sample",), "1", "targets or labels of the samples of a finite-sum landscape"),
     Variable("quadratic_matrix", (COORDINATE, "coordinate_2"), "loss/x^2", "matrix of a large quadratic landscape"),
     Variable("origin", (PARAMETER,), "x", "point of parameter space that the reduced coordinates count from"),
     Variable(
@@ -215,14 +218,20 @@ VARIABLES += (
     Variable("total_variance_ratio", (), "1", "trace of the covariance of SGD over that of its equation"),
     Variable("excess_loss_ratio", (), "1", "mean loss above the minimum of SGD over that of its equation"),
     Variable("largest_variance_ratio", (), "1", "variance of SGD over that of its equation, at most in any direction"),
+    Variable("stage_covariance", (STAGE, COORDINATE, "coordinate_2"), "x^2", "covariance at the end of each stage"),
+    Variable("stage_updates", (STAGE,), "1", "steps of SGD until the end of each stage", "int64"),
+    Variable("stage_time", (STAGE,), "x^2/loss", "time at the end of each stage, the sum of the learning rates"),
     Variable("relative_entropy_of_sde", (), "nat", "relative entropy of SGD with respect to its equation, Gaussian"),
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 
 def describe(name: str) -> dict[str, str]:
-    """Return the attributes (units, long name) that a variable of this name carries."""
-    variable = BY_NAME[name]
+    """Return the attributes (units, long name) of a variable; words before its name, as of observers, do not matter."""
+    known = name
+    while known not in BY_NAME and "_" in known:
+        known = known.partition("_")[2]
+    variable = BY_NAME[known]
     return {"units": variable.units, "long_name": variable.meaning}
 
 

@@ -127,3 +127,26 @@ def dual(node, point, parameters, coordinate):
     if kind == "Coordinate":
         return np.float64(point[node.index]), float(node.index == coordinate)
     return DUALS[node.operator](*(dual(argument, point, parameters, coordinate) for argument in node.arguments))
+
+
+def sample_loss(landscape, x, sample):
+    """Return the loss of one sample at one point, from the landscape's data alone."""
+    kind = type(landscape).__name__
+    a, y = landscape.inputs[sample], landscape.targets[sample]
+    if kind == "LeastSquares":
+        return (a @ x - y) ** 2 / 2
+    if kind == "LogisticRegression":
+        return -y * math.log(1 / (1 + math.exp(-a @ x))) - (1 - y) * math.log(1 / (1 + math.exp(a @ x)))
+    return ((a @ x) ** 2 - y) ** 2 / 4
+
+
+def sample_losses_and_gradients(landscape, points):
+    """Return losses (particle, sample) and their central differences (particle, sample, coordinate)."""
+    samples, dim, step = landscape.n_samples, points.shape[1], 1e-5
+    losses = np.array([[sample_loss(landscape, x, i) for i in range(samples)] for x in points])
+    gradients = np.empty((len(points), samples, dim))
+    for particle, i, j in np.ndindex(gradients.shape):
+        move = step * np.eye(dim)[j]
+        ends = [sample_loss(landscape, points[particle] + sign * move, i) for sign in (1, -1)]
+        gradients[particle, i, j] = (ends[0] - ends[1]) / (2 * step)
+    return losses, gradients

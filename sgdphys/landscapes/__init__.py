@@ -5,12 +5,15 @@ from sgdphys.landscapes.base import BlockLandscape
 from sgdphys.landscapes.catalogue import NAMES, named, restore
 from sgdphys.landscapes.custom import Custom
 from sgdphys.landscapes.expression import Expression, FormulaLandscape
+from sgdphys.landscapes.finite_sums import FiniteSumLandscape
 from sgdphys.landscapes.flat_sharp import FlatSharp
+from sgdphys.landscapes.linear_models import LeastSquares, LogisticRegression, PhaseRetrieval
 from sgdphys.landscapes.mueller_brown import MuellerBrown
 from sgdphys.landscapes.quadratic import Quadratic
 from sgdphys.landscapes.wells import DoubleWell
 
 __all__ = [
-    "NAMES", "BlockLandscape", "Custom", "DoubleWell", "Expression", "FlatSharp", "FormulaLandscape", "Linear",
-    "MuellerBrown", "Quadratic", "Scaled", "Sum", "Tilted", "named", "restore",
+    "NAMES", "BlockLandscape", "Custom", "DoubleWell", "Expression", "FiniteSumLandscape", "FlatSharp",
+    "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression", "MuellerBrown", "PhaseRetrieval", "Quadratic",
+    "Scaled", "Sum", "Tilted", "named", "restore",
 ]  # fmt: skip

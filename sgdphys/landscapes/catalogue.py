@@ -14,6 +14,7 @@ from sgdphys.errors import FormulaError
 from sgdphys.landscapes.algebra import Sum
 from sgdphys.landscapes.base import BlockLandscape
 from sgdphys.landscapes.expression import Expression
+from sgdphys.landscapes.finite_sums import SupervisedLandscape
 from sgdphys.landscapes.flat_sharp import FlatSharp
 from sgdphys.landscapes.mueller_brown import MuellerBrown
 from sgdphys.landscapes.quadratic import Quadratic
@@ -88,7 +89,10 @@ def restore(configuration: Mapping[str, Any], variables: Variables | None = None
         return _quadratic(arguments, variables or {})
     if "of" in arguments:
         arguments["of"] = restore(arguments["of"], variables)
-    return _exported(name)(**arguments)
+    kind = _exported(name)
+    if issubclass(kind, SupervisedLandscape):
+        return kind.from_variables(variables or {}, **arguments)
+    return kind(**arguments)
 
 
 def _exported(name: str) -> type[BlockLandscape]:

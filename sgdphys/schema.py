@@ -51,6 +51,8 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("time", (TIME,), "x^2/loss", "time, lr * step for SGD, dt * step for a stochastic differential equation"),
     Variable("step", (TIME,), "1", "number of steps taken since the start of the run", "int64"),
+    Variable("epoch", (TIME,), "1", "epoch that the next minibatch belongs to", "int64"),
+    Variable("epoch_phase", (TIME,), "1", "share of the epoch's samples that came before the next minibatch"),
     Variable(
         "position",
         (TIME, PARTICLE, COORDINATE),

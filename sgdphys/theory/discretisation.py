@@ -11,7 +11,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.theory.discrete_sgd import stationary_covariance
-from sgdphys.theory.linear_maps import pair_covariances, step_map, symmetric_pair
+from sgdphys.theory.linear_maps import pair_covariances, powers, step_map, symmetric_pair
 from sgdphys.theory.relaxation import relaxation_spectrum
 
 if TYPE_CHECKING:
@@ -116,8 +116,9 @@ def _autocorrelation_errors(curvatures: Matrix, sgd: SGD) -> dict[str, Matrix]:
     summed = np.linalg.solve(np.eye(2) - P, (P @ start[..., None]))[:, 0, 0]
     rates = sgd.effective_lr * curvatures
     largest = np.zeros(len(P))
-    for lag in _lags(float(rates.min())):
-        exact = (np.linalg.matrix_power(P, lag) @ start[..., None])[:, 0, 0]
+    lags = _lags(float(rates.min()))
+    for lag, power in zip(lags, powers(P, lags), strict=True):
+        exact = (power @ start[..., None])[:, 0, 0]
         largest = np.maximum(largest, np.abs(exact - np.exp(-rates * lag)))
     return {"correlation_time_ratio": rates * (0.5 + summed), "largest_autocorrelation_error": largest}
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from sgdphys.sgd import SGD
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 __all__ = [
-    "kick_factors", "pair_covariances", "refuse_flat", "refuse_unstable", "spectral_radius", "step_map", "step_roots",
-    "stiffness_limit", "symmetric_matrix", "symmetric_pair",
+    "kick_factors", "kick_states", "pair_covariances", "powers", "refuse_flat", "refuse_unstable", "spectral_radius",
+    "step_map", "step_roots", "stiffness_limit", "symmetric_matrix", "symmetric_pair",
 ]  # fmt: skip
 
 
@@ -56,8 +58,8 @@ def pair_covariances(P: Matrix, Q: Matrix) -> Matrix:
     return Z
 
 
-def kick_factors(curvatures: Matrix, sgd: SGD) -> tuple[Matrix, Matrix]:
-    """Return what a unit covariance of the batch gradient between two modes becomes in the stationary state.
+def kick_states(curvatures: Matrix, sgd: SGD) -> Matrix:
+    """Return the stationary covariance of (x, lr v) between modes for gradient noise of unit covariance.
 
     Parameters
     ----------
@@ -68,12 +70,22 @@ def kick_factors(curvatures: Matrix, sgd: SGD) -> tuple[Matrix, Matrix]:
 
     Returns
     -------
-    tuple[Matrix, Matrix]
-        Factors of the position, in x^4/loss^2, and of the velocity, without unit; each (mode, mode).
+    Matrix
+        The factors of the covariance of the batch gradient, (mode, mode, 2, 2), in x^4/loss^2.
     """
     P, q = step_map(curvatures, sgd)
-    Z = pair_covariances(P, np.broadcast_to(np.outer(q, q), (len(P), len(P), 2, 2)))
+    return pair_covariances(P, np.broadcast_to(np.outer(q, q), (len(P), len(P), 2, 2)))
+
+
+def kick_factors(curvatures: Matrix, sgd: SGD) -> tuple[Matrix, Matrix]:
+    """Return the factors of the position, in x^4/loss^2, and of the velocity v, without unit; each (mode, mode)."""
+    Z = kick_states(curvatures, sgd)
     return Z[..., 0, 0], Z[..., 1, 1] / sgd.lr**2
+
+
+def powers(P: Matrix, exponents: Sequence[int]) -> list[Matrix]:
+    """Return powers of the step of each mode, (mode, 2, 2) for each exponent."""
+    return [np.asarray(np.linalg.matrix_power(P, exponent)) for exponent in exponents]
 
 
 def step_roots(curvatures: Matrix, sgd: SGD) -> NDArray[np.complex128]:

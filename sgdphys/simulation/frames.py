@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sgdphys import schema
 from sgdphys.observers.observation import Variables
 from sgdphys.simulation.engine import is_lost
+from sgdphys.simulation.lines import epochs
 from sgdphys.simulation.request import Plan
 
 if TYPE_CHECKING:
@@ -99,8 +100,22 @@ class Frames(ABC):
         if len(self.steps):
             coordinates["time"] = ("time", self.plan.clock.time(self.steps), schema.describe("time"))
             coordinates["step"] = ("time", self.steps, schema.describe("step"))
+            coordinates |= self._place_in_data()
         known = described(getattr(dynamics.landscape, "variables", dict)())
         return xr.Dataset(known, coordinates, schema.attributes_of(self.plan.configuration, __version__))
+
+    def _place_in_data(self) -> dict[str, Any]:
+        """Return epoch and share of the epoch that is past at each frame, for real minibatches."""
+        dynamics = self.plan.request.dynamics
+        if not hasattr(dynamics.noise, "is_minibatch"):
+            return {}
+        assert dynamics.sgd is not None and dynamics.sgd.n_samples is not None
+        epoch, offset = epochs(dynamics, self.steps)
+        phase = offset / dynamics.sgd.n_samples
+        return {
+            "epoch": ("time", epoch, schema.describe("epoch")),
+            "epoch_phase": ("time", phase, schema.describe("epoch_phase")),
+        }
 
 
 def described(variables: Variables) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:

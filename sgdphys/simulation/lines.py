@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from sgdphys.simulation.dynamics import Dynamics
     from sgdphys.simulation.times import Clock, ScheduledClock
 
-__all__ = ["MOST_LINES", "bare_temperature", "settings_lines"]
+__all__ = ["MOST_LINES", "bare_temperature", "epochs", "settings_lines"]
 
 Array = NDArray[np.float64]
 MOST_LINES = 2**15  # steps of a stretch, where each has a line of its own
+SOME_TIMES = 257  # at which the highest temperature is looked for
 READINGS = {"ito": 0.0, "stratonovich": 0.5, "hanggi-klimontovich": 1.0}  # multiples of T div D in the Ito drift
 
 
@@ -87,10 +88,12 @@ def epochs(dynamics: Dynamics, steps: NDArray[np.int64]) -> tuple[NDArray[np.int
     return samples // sgd.n_samples, samples % sgd.n_samples
 
 
-def bare_temperature(dynamics: Dynamics) -> float:
-    """Return a temperature that tells the scale of the noise: the constant one, or the highest of a schedule's."""
+def bare_temperature(dynamics: Dynamics, time: float) -> float:
+    """Return a temperature that tells the scale of the noise up to a time: the constant or a schedule's highest one."""
     if dynamics.temperature is not None:
         return dynamics.temperature
+    if dynamics.temperature_schedule is not None:
+        return float(np.max(dynamics.temperature_schedule(np.linspace(0.0, time, SOME_TIMES))))
     if dynamics.sgd_schedule is not None:
         return max(_scale(sgd) for sgd, _ in dynamics.sgd_schedule.stages)
     assert dynamics.sgd is not None

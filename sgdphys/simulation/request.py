@@ -16,7 +16,6 @@ from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.observers.observation import Observer
 from sgdphys.simulation.bounds import bound_of
 from sgdphys.simulation.dynamics import Dynamics
-from sgdphys.simulation.timetable import Timetable
 from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.starts import (
     DEFAULT_PARTICLES,
@@ -26,6 +25,7 @@ from sgdphys.simulation.starts import (
     starting_positions,
 )
 from sgdphys.simulation.times import Clock, ScheduledClock, last_step, saved_steps
+from sgdphys.simulation.timetable import Timetable
 
 __all__ = ["Plan", "Request", "as_tuple", "plan"]
 

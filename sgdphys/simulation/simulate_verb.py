@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
 from sgdphys.observers.observation import Observer
 from sgdphys.protocols import Integrator, Landscape, Noise
+from sgdphys.schedules import SGDSchedule
 from sgdphys.sgd import SGD
 from sgdphys.simulation.dynamics import settle
 from sgdphys.simulation.request import Request, as_tuple
@@ -25,8 +26,8 @@ def simulate(
     landscape: Landscape,
     noise: Noise | None = None,
     *,
-    sgd: SGD | None = None,
-    temperature: float | None = None,
+    sgd: SGD | SGDSchedule | None = None,
+    temperature: float | Callable[..., Any] | None = None,
     dt: float | None = None,
     t1: float | None = None,
     n_steps: int | None = None,
@@ -46,23 +47,24 @@ def simulate(
     resume: bool = False,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    r"""Simulate a cloud of particles under drift and diffusion.
+    r"""Simulate a cloud of particles under drift and diffusion, or real SGD on a finite sum.
 
-    With ``temperature`` and ``dt`` the particles follow :math:`dx = -\nabla f\,dt + \sqrt{2 T D}\,dW` (Ito); with
-    ``sgd`` they take steps of SGD with Gaussian gradient noise of covariance D/batch_size, and time is lr times the
-    step.
+    With ``temperature`` and ``dt`` the particles follow :math:`dx = -\nabla f\,dt + \sqrt{2 T D}\,dW` (Ito, unless the
+    noise says otherwise); with ``sgd`` they take steps of SGD, with Gaussian gradient noise of covariance
+    D/batch_size or with real minibatches, and time is the sum of the learning rates.
 
     Parameters
     ----------
     landscape
         The loss f.
     noise
-        The diffusion D, a gradient covariance in loss^2/x^2; None means ``Isotropic(1)`` with ``temperature`` and is
-        refused with ``sgd``.
+        The diffusion D, a gradient covariance in loss^2/x^2; None means ``Isotropic(1)`` with ``temperature``, and
+        with ``sgd`` the real minibatches of a finite-sum landscape (it is refused for any other).
     sgd
-        Settings of SGD; give these, or ``temperature`` and ``dt``.
+        Settings of SGD, or a schedule of them (``schedules.SGDSchedule``, which gives the number of steps too); give
+        these, or ``temperature`` and ``dt``.
     temperature
-        T, not negative; T D is in loss.
+        T, not negative; T D is in loss. A schedule or any function of an array of times anneals it.
     dt
         Time step in x^2/loss.
     t1
@@ -81,7 +83,8 @@ def simulate(
     observers
         Reductions during the run, see ``sgdphys.observers``; they begin anew when a cloud is continued.
     integrator
-        None means ``EulerMaruyama`` with ``temperature`` and the map of SGD itself with ``sgd``.
+        None means ``EulerMaruyama`` with ``temperature`` and the map of SGD itself with ``sgd``; the others are in
+        ``sgdphys.integrators``.
     seed, point
         Name the noise: equal seed and point give equal bits for any threads, block size, ensemble size and after
         resumption; different points of a sweep are independent.
@@ -103,8 +106,8 @@ def simulate(
     -------
     xarray.Dataset
         ``position(time, particle, coordinate)``, with momentum ``velocity``, on request ``potential(time,
-        particle)``; ``diverged(particle)``; the observers' variables; coordinates time and step; the configuration in
-        the attributes.
+        particle)``; ``diverged(particle)``; the observers' variables; coordinates time and step, with real minibatches
+        also epoch and epoch_phase; the configuration in the attributes.
 
     Raises
     ------

@@ -2,6 +2,9 @@
 
 from sgdphys.errors import FormulaError
 from sgdphys.formula.fields import Formula, parse_formula
+from sgdphys.formula.matrices import FormulaMatrix, parse_matrix
 from sgdphys.formula.regions import HalfSpace, Region, parse_region
 
-__all__ = ["Formula", "FormulaError", "HalfSpace", "Region", "parse_formula", "parse_region"]
+__all__ = [
+    "Formula", "FormulaError", "FormulaMatrix", "HalfSpace", "Region", "parse_formula", "parse_matrix", "parse_region",
+]  # fmt: skip

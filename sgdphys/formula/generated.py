@@ -35,3 +35,32 @@ def field_kernel(name: str, tree: Node, dim: int) -> FieldKernel:
         return writer.write_region(name, tree) if name == "region" else writer.write_field(name, tree, dim)
 
     return FieldKernel.from_source(name, f"{name}|{dim}|{tree!r}", write)
+
+
+@functools.lru_cache(maxsize=1024)
+def matrix_kernel(name: str, trees: tuple[Node, ...], kind: str, dim: int) -> FieldKernel:
+    """Return the kernel of a matrix of formulas.
+
+    Parameters
+    ----------
+    name
+        ``"diffusion"`` (a row for each tree) or ``"divergence"`` (dim rows; row i: the sum of d_j D_ij over j).
+    trees
+        The entries: one, the diagonal, or all row by row.
+    kind
+        ``"scalar"``, ``"diagonal"`` or ``"full"``.
+    dim
+        Number of coordinates.
+
+    Returns
+    -------
+    FieldKernel
+        The kernel; its source is written only when the cache on disk has none.
+    """
+
+    def write() -> str:
+        from sgdphys.formula import writer
+
+        return writer.write_matrix(name, trees, kind, dim)
+
+    return FieldKernel.from_source(name, f"{name}|{kind}|{dim}|{trees!r}", write)

@@ -9,7 +9,10 @@ import sympy
 
 from sgdphys.formula.tree import FUNCTIONS, Apply, Coordinate, Node, Number, Parameter
 
-__all__ = ["Absolute", "Power", "Sign", "coordinate_symbol", "gradient", "hessian", "parameter_symbol", "to_sympy"]
+__all__ = [
+    "Absolute", "Power", "Sign", "coordinate_symbol", "divergence", "gradient", "hessian", "parameter_symbol",
+    "to_sympy",
+]  # fmt: skip
 
 Expression = Any
 
@@ -120,3 +123,29 @@ def hessian(tree: Node, dim: int) -> list[Expression]:
     first = gradient(tree, dim)
     upper = {(i, j): sympy.diff(first[i], coordinate_symbol(j)) for i in range(dim) for j in range(i, dim)}
     return [upper[min(i, j), max(i, j)] for i in range(dim) for j in range(dim)]
+
+
+def divergence(entries: list[Expression], kind: str, dim: int) -> list[Expression]:
+    """Return the divergence of a matrix: entry i is the sum of d_j D_ij over j.
+
+    Parameters
+    ----------
+    entries
+        One entry for D = d 1 (kind ``"scalar"``), the diagonal (``"diagonal"``), or all row by row (``"full"``).
+    kind
+        Which of them.
+    dim
+        Number of coordinates.
+
+    Returns
+    -------
+    list
+        ``dim`` expressions.
+    """
+    symbols = [coordinate_symbol(i) for i in range(dim)]
+    if kind == "scalar":
+        return [sympy.diff(entries[0], symbol) for symbol in symbols]
+    if kind == "diagonal":
+        return [sympy.diff(entry, symbol) for entry, symbol in zip(entries, symbols, strict=True)]
+    rows = [entries[i * dim : (i + 1) * dim] for i in range(dim)]
+    return [sympy.Add(*(sympy.diff(entry, symbols[j]) for j, entry in enumerate(row))) for row in rows]

@@ -7,6 +7,7 @@ of the lane loop. Imported only while kernel source is written.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -15,7 +16,7 @@ from sgdphys.errors import FormulaError
 from sgdphys.formula import symbolic
 from sgdphys.formula.tree import COMPARISONS, Apply, Node
 
-__all__ = ["Writer", "write_field", "write_region"]
+__all__ = ["Writer", "write_field", "write_matrix", "write_region"]
 
 Expression = Any
 MAX_ROWS = 8  # with more rows in one loop LLVM does not prove that they lie apart, and does not vectorise
@@ -144,7 +145,33 @@ def write_field(name: str, tree: Node, dim: int) -> str:
         Source of ``def name(x, parameters, factor, out)``.
     """
     derivatives = {"gradient": symbolic.gradient, "hessian": symbolic.hessian}
-    expressions = derivatives[name](tree, dim) if name in derivatives else [symbolic.to_sympy(tree)]
+    return _written(name, derivatives[name](tree, dim) if name in derivatives else [symbolic.to_sympy(tree)])
+
+
+def write_matrix(name: str, trees: Sequence[Node], kind: str, dim: int) -> str:
+    """Write the kernel of a matrix of formulas, or of its divergence.
+
+    Parameters
+    ----------
+    name
+        ``"diffusion"`` (a row for each entry) or ``"divergence"`` (row i: the sum of d_j D_ij over j).
+    trees
+        The entries: one, the diagonal, or all row by row.
+    kind
+        ``"scalar"``, ``"diagonal"`` or ``"full"``.
+    dim
+        Number of coordinates.
+
+    Returns
+    -------
+    str
+        Source of ``def name(x, parameters, factor, out)``.
+    """
+    entries = [symbolic.to_sympy(tree) for tree in trees]
+    return _written(name, entries if name == "diffusion" else symbolic.divergence(entries, kind, dim))
+
+
+def _written(name: str, expressions: Sequence[Expression]) -> str:
     lines = [f"def {name}(x, parameters, factor, out):"]
     for rows in _groups({row: value for row, value in enumerate(expressions) if value != 0}):
         shared, reduced = sympy.cse(list(rows.values()), symbols=sympy.numbered_symbols("s"), order="canonical")

@@ -90,7 +90,7 @@ def test_what_does_not_fit_a_schedule_is_refused(options, message):
 
 
 def test_a_negative_temperature_is_named_with_its_time():
-    with pytest.raises(ValueError, match="temperature at time .* must be finite and not negative, got -"):
+    with pytest.raises(ValueError, match=r"temperature at time .* must be finite and not negative, got -"):
         sp.simulate(BOWL, temperature=lambda t: 0.3 - t, dt=0.1, n_steps=10, **FEW)
 
 

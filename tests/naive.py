@@ -77,6 +77,39 @@ def heavy_ball(gradient, root, start, *, sgd, steps, key, particle=0):
     return np.array(positions), np.array(velocities)
 
 
+def sample_index(key, particle, counter, batch, position, n, sampling):
+    """Return the sample at one position of a minibatch; orders are the swap-or-not shuffle of 32 rounds."""
+    group = batch * 2**23
+    if sampling == "replacement":
+        return words(key, particle, counter, 3, group + position // 4)[position % 4] * n // WORD
+    x, state = position, list(words(key, particle, counter, 3, group + 2**22))
+    for _ in range(32):
+        pivot, salt = xoshiro(state) * n // WORD, xoshiro(state)
+        partner = (pivot - x) % n
+        mixed = max(x, partner) ^ salt
+        mixed = (mixed ^ mixed >> 16) * 0x7FEB352D % WORD
+        mixed = (mixed ^ mixed >> 15) * 0x846CA68B % WORD
+        x = partner if mixed >= WORD // 2 else x
+    return x
+
+
+def xoshiro(state):
+    """Return the next word of xoshiro128++ (Blackman & Vigna 2021) and advance its state of four words."""
+
+    def rotated(value, bits):
+        return (value << bits | value >> (32 - bits)) % WORD
+
+    word = (rotated((state[0] + state[3]) % WORD, 7) + state[0]) % WORD
+    shifted = (state[1] << 9) % WORD
+    state[2] ^= state[0]
+    state[3] ^= state[1]
+    state[1] ^= state[2]
+    state[0] ^= state[3]
+    state[2] ^= shifted
+    state[3] = rotated(state[3], 11)
+    return word
+
+
 def moments(points):
     """Return count, mean, population covariance and fourth central moments of the finite (particle, coordinate)."""
     finite = points[np.isfinite(points).all(axis=1)]

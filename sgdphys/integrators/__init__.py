@@ -7,8 +7,9 @@ from sgdphys.integrators.obabo import OBABO
 from sgdphys.integrators.stochastic_gradient import StochasticGradient
 from sgdphys.integrators.ubu import UBU
 from sgdphys.integrators.underdamped import Underdamped
+from sgdphys.integrators.variance_amplified_gradient import VarianceAmplifiedGradient
 
 __all__ = [
     "BAOAB", "OBABO", "UBU", "BlockIntegrator", "EulerMaruyama", "Orders", "Pace", "Problem", "StochasticGradient",
-    "Underdamped",
+    "Underdamped", "VarianceAmplifiedGradient",
 ]  # fmt: skip

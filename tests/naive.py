@@ -170,7 +170,22 @@ def sample_loss(landscape, x, sample):
         return (a @ x - y) ** 2 / 2
     if kind == "LogisticRegression":
         return -y * math.log(1 / (1 + math.exp(-a @ x))) - (1 - y) * math.log(1 / (1 + math.exp(a @ x)))
+    if kind == "TwoLayerNetwork":
+        return (two_layer_prediction(landscape, x, a) - y) ** 2 / 2
     return ((a @ x) ** 2 - y) ** 2 / 4
+
+
+def two_layer_prediction(landscape, x, a):
+    """Return the output of the network with its numbers taken off the flat vector one after the other."""
+    numbers = list(x)
+    hidden = [[numbers.pop(0) for _ in a] for _ in range(landscape.width)]
+    offsets = [numbers.pop(0) for _ in hidden]
+    outer = [numbers.pop(0) for _ in hidden]
+    phi = math.tanh if landscape.activation == "tanh" else lambda value: max(value, 0.0)
+    values = [
+        phi(sum(w * entry for w, entry in zip(row, a, strict=True)) + c) for row, c in zip(hidden, offsets, strict=True)
+    ]
+    return sum(b * value for b, value in zip(outer, values, strict=True)) + numbers.pop()
 
 
 def sample_losses_and_gradients(landscape, points):

@@ -10,10 +10,11 @@ from sgdphys.landscapes.flat_sharp import FlatSharp
 from sgdphys.landscapes.linear_models import LeastSquares, LogisticRegression, PhaseRetrieval
 from sgdphys.landscapes.mueller_brown import MuellerBrown
 from sgdphys.landscapes.quadratic import Quadratic
+from sgdphys.landscapes.two_layer_networks import TwoLayerNetwork
 from sgdphys.landscapes.wells import DoubleWell
 
 __all__ = [
     "NAMES", "BlockLandscape", "Custom", "DoubleWell", "Expression", "FiniteSumLandscape", "FlatSharp",
     "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression", "MuellerBrown", "PhaseRetrieval", "Quadratic",
-    "Scaled", "Sum", "Tilted", "named", "restore",
+    "Scaled", "Sum", "Tilted", "TwoLayerNetwork", "named", "restore",
 ]  # fmt: skip

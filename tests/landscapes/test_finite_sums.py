@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sgdphys import landscapes
-from sgdphys.landscapes import LeastSquares, LogisticRegression, PhaseRetrieval, Sum
+from sgdphys.landscapes import LeastSquares, LogisticRegression, PhaseRetrieval, Sum, TwoLayerNetwork
 from sgdphys.protocols import Curved, Landscape
 
 GENERATOR = np.random.default_rng(11)
@@ -24,6 +24,9 @@ FAMILIES = {
     "logistic regression": LogisticRegression(INPUTS, LABELS),
     "logistic regression, 300 samples": LogisticRegression(WIDE, WIDE[:, 0] > 0.3),
     "phase retrieval": PhaseRetrieval(INPUTS, TARGETS**2),
+    "two layers, tanh": TwoLayerNetwork(INPUTS, TARGETS, width=4),
+    "two layers, relu": TwoLayerNetwork(INPUTS, TARGETS, width=3, activation="relu"),
+    "two layers, one unit": TwoLayerNetwork(INPUTS[:, 0], TARGETS, width=1),
 }
 
 
@@ -187,3 +190,32 @@ def test_a_store_of_two_data_sets_is_not_taken_for_one():
     stored = {name: array for name, (_, array) in both.variables().items()}
     with pytest.raises(ValueError, match="the second must be made anew"):
         landscapes.restore(both.configuration(), stored)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_the_network_is_that_of_torch(activation):
+    """The order of the coordinates is that of torch's parameters, and the loss half its MSELoss."""
+    torch = pytest.importorskip("torch")
+    middle = torch.nn.Tanh() if activation == "tanh" else torch.nn.ReLU()
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), middle, torch.nn.Linear(5, 1)).double()
+    landscape = TwoLayerNetwork(INPUTS, TARGETS, width=5, activation=activation)
+    inputs, targets = torch.tensor(INPUTS), torch.tensor(TARGETS)
+    loss = 0.5 * torch.nn.functional.mse_loss(model(inputs)[:, 0], targets)
+    loss.backward()
+    point = np.concatenate([each.detach().numpy().ravel() for each in model.parameters()])[np.newaxis]
+    gradient = np.concatenate([each.grad.numpy().ravel() for each in model.parameters()])
+    np.testing.assert_allclose(landscape.predictions(point)[0], model(inputs)[:, 0].detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(landscape.potential(point)[0], loss.item(), rtol=1e-12)
+    np.testing.assert_allclose(landscape.gradient(point)[0], gradient, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("width", [0, -1, 2.5, "4", None, True])
+def test_a_width_that_is_no_number_of_units_is_refused(width):
+    with pytest.raises(ValueError, match="width must be a positive integer"):
+        TwoLayerNetwork(INPUTS, TARGETS, width=width)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None, ["tanh"]])
+def test_other_activations_are_refused(activation):
+    with pytest.raises(ValueError, match="activation must be one of tanh, relu"):
+        TwoLayerNetwork(INPUTS, TARGETS, width=2, activation=activation)

@@ -144,9 +144,41 @@ class BlockIntegrator(ABC):
                 f"{self.name} needs Gaussian noise, and {problem.noise_name} is not; use integrators.EulerMaruyama()"
             )
 
+    def require_diagonal(self, problem: Problem, *, separable: bool) -> None:
+        """Refuse noise that is neither additive nor diagonal nor of one coordinate and channel.
+
+        Parameters
+        ----------
+        problem
+            Landscape, noise and SGD settings.
+        separable
+            Whether D_ii of a diagonal noise may depend on x_i alone.
+
+        Raises
+        ------
+        ValueError
+            The noise is of another kind.
+        """
+        self.require_gaussian(problem)
+        noise: Any = problem.noise
+        if getattr(noise, "additive", True) or (problem.dim == 1 and noise.channels(1) == 1):
+            return
+        if not getattr(noise, "diagonal", False):
+            raise ValueError(
+                f"{self.name} needs noise of constant or diagonal diffusion, and D of {problem.noise_name} is neither; "
+                "use integrators.EulerMaruyama()"
+            )
+        if separable and not getattr(noise, "separable", False):
+            raise ValueError(
+                f"{self.name} needs a D_ii that depends on x_i alone, and that of {problem.noise_name} depends on "
+                "other coordinates too; use integrators.EulerMaruyama()"
+            )
+
     def refuse_sgd(self, problem: Problem) -> None:
         """Raise ValueError for SGD settings that a plain stochastic differential equation does not have."""
         sgd: Any = problem.sgd
+        if sgd is not None:
+            _ = sgd.sampling_factor  # refuses shuffling, which has no temperature
         if sgd is not None and sgd.momentum:
             raise ValueError(
                 f"{self.name} knows no momentum, got {sgd.momentum}; use integrator=None for the SGD map itself"

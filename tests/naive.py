@@ -172,6 +172,12 @@ def sample_loss(landscape, x, sample):
         return -y * math.log(1 / (1 + math.exp(-a @ x))) - (1 - y) * math.log(1 / (1 + math.exp(a @ x)))
     if kind == "TwoLayerNetwork":
         return (two_layer_prediction(landscape, x, a) - y) ** 2 / 2
+    if kind == "DiagonalLinearNetwork":
+        u, v = x[: len(a)], x[len(a) :]
+        return (sum(a * (u**2 - v**2)) - y) ** 2 / 2
+    if kind == "MatrixFactorisation":
+        vectors = x.reshape(-1, landscape.rank)
+        return (vectors[int(a[0])] @ vectors[landscape.shape[0] + int(a[1])] - y) ** 2 / 2
     return ((a @ x) ** 2 - y) ** 2 / 4
 
 

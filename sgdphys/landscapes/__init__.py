@@ -5,6 +5,7 @@ from sgdphys.landscapes.base import BlockLandscape
 from sgdphys.landscapes.catalogue import NAMES, named, restore
 from sgdphys.landscapes.custom import Custom
 from sgdphys.landscapes.expression import Expression, FormulaLandscape
+from sgdphys.landscapes.factor_models import DiagonalLinearNetwork, MatrixFactorisation
 from sgdphys.landscapes.finite_sums import FiniteSumLandscape
 from sgdphys.landscapes.flat_sharp import FlatSharp
 from sgdphys.landscapes.linear_models import LeastSquares, LogisticRegression, PhaseRetrieval
@@ -14,7 +15,8 @@ from sgdphys.landscapes.two_layer_networks import TwoLayerNetwork
 from sgdphys.landscapes.wells import DoubleWell
 
 __all__ = [
-    "NAMES", "BlockLandscape", "Custom", "DoubleWell", "Expression", "FiniteSumLandscape", "FlatSharp",
-    "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression", "MuellerBrown", "PhaseRetrieval", "Quadratic",
-    "Scaled", "Sum", "Tilted", "TwoLayerNetwork", "named", "restore",
+    "NAMES", "BlockLandscape", "Custom", "DiagonalLinearNetwork", "DoubleWell", "Expression",
+    "FiniteSumLandscape", "FlatSharp", "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression",
+    "MatrixFactorisation", "MuellerBrown", "PhaseRetrieval", "Quadratic", "Scaled", "Sum", "Tilted", "TwoLayerNetwork",
+    "named", "restore",
 ]  # fmt: skip

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from sgdphys import landscapes
-from sgdphys.landscapes import LeastSquares, LogisticRegression, PhaseRetrieval, Sum, TwoLayerNetwork
+from sgdphys.landscapes import (
+    DiagonalLinearNetwork,
+    LeastSquares,
+    LogisticRegression,
+    MatrixFactorisation,
+    PhaseRetrieval,
+    Sum,
+    TwoLayerNetwork,
+)
 from sgdphys.protocols import Curved, Landscape
 
 GENERATOR = np.random.default_rng(11)
@@ -26,6 +34,10 @@ FAMILIES = {
     "phase retrieval": PhaseRetrieval(INPUTS, TARGETS**2),
     "two layers, tanh": TwoLayerNetwork(INPUTS, TARGETS, width=4),
     "two layers, relu": TwoLayerNetwork(INPUTS, TARGETS, width=3, activation="relu"),
+    "diagonal linear network": DiagonalLinearNetwork(INPUTS, TARGETS),
+    "diagonal linear network, few samples": DiagonalLinearNetwork(WIDE[:4], TARGETS[:4]),
+    "matrix factorisation": MatrixFactorisation(INPUTS[:5], rank=2),
+    "matrix completion": MatrixFactorisation(INPUTS[:6], rank=1, observed=INPUTS[:6] > -0.5),
     "two layers, one unit": TwoLayerNetwork(INPUTS[:, 0], TARGETS, width=1),
 }
 
@@ -161,7 +173,7 @@ def test_large_log_odds_do_not_overflow():
     np.testing.assert_allclose(landscape.gradient(np.array([[800.0], [-800.0]])), [[0.5], [-0.5]], rtol=1e-15)
 
 
-@pytest.mark.parametrize("family", [LeastSquares, LogisticRegression, PhaseRetrieval])
+@pytest.mark.parametrize("family", [LeastSquares, LogisticRegression, PhaseRetrieval, DiagonalLinearNetwork])
 @pytest.mark.parametrize(
     ("inputs", "targets", "message"),
     [
@@ -219,3 +231,41 @@ def test_a_width_that_is_no_number_of_units_is_refused(width):
 def test_other_activations_are_refused(activation):
     with pytest.raises(ValueError, match="activation must be one of tanh, relu"):
         TwoLayerNetwork(INPUTS, TARGETS, width=2, activation=activation)
+
+
+def test_interpolating_minima_of_a_diagonal_network_have_no_noise():
+    """Four samples of nine features: coefficients that fit them all, written as differences of squares."""
+    landscape = FAMILIES["diagonal linear network, few samples"]
+    beta = np.linalg.lstsq(landscape.inputs, landscape.targets)[0]
+    point = np.sqrt(np.concatenate([np.maximum(beta, 0), np.maximum(-beta, 0)]))[np.newaxis]
+    np.testing.assert_allclose(landscape.regression_coefficients(point)[0], beta, rtol=0, atol=1e-15)
+    assert landscape.potential(point)[0] < 1e-28
+    assert np.abs(landscape.gradient_covariance(point)).max() < 1e-26
+
+
+def test_factors_of_the_matrix_make_no_loss():
+    left, right = GENERATOR.normal(size=(4, 2)), GENERATOR.normal(size=(3, 2))
+    landscape = MatrixFactorisation(left @ right.T, rank=2)
+    mixing = np.array([[2.0, 1.0], [0.5, 1.0]])
+    moved = (left @ mixing, right @ np.linalg.inv(mixing).T)
+    for factors in ((left, right), moved):
+        point = np.concatenate([each.ravel() for each in factors])[np.newaxis]
+        assert landscape.potential(point)[0] < 1e-28
+        assert np.array_equal(landscape.factors(point)[1][0], factors[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1.0, 2.0], 1), "matrix must have the shape"),
+        ((np.zeros((0, 3)), 1), "matrix must have the shape"),
+        (([[1.0, np.nan]], 1), "observed entries of matrix must be finite, got nan"),
+        (([[1.0, 2.0]], 0), "rank must be a positive integer"),
+        (([[1.0, 2.0]], 1, [True, False]), "observed must be boolean of the matrix's shape"),
+        (([[1.0, 2.0]], 1, [[1, 0]]), "got int64"),
+        (([[1.0, 2.0]], 1, [[False, False]]), "with 0 entries"),
+    ],
+)
+def test_matrices_that_do_not_fit_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MatrixFactorisation(*arguments)

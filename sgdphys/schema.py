@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sgdphys.observed_variables import OBSERVED
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -220,11 +222,25 @@ VARIABLES += (
     Variable("total_variance_ratio", (), "1", "trace of the covariance of SGD over that of its equation"),
     Variable("excess_loss_ratio", (), "1", "mean loss above the minimum of SGD over that of its equation"),
     Variable("largest_variance_ratio", (), "1", "variance of SGD over that of its equation, at most in any direction"),
+    Variable("mean_first_passage_time", (), "x^2/loss", "mean time of first passage"),
+    Variable("kramers_rate", (), "loss/x^2", "rate of escape in the limit of low temperature"),
+    Variable("kesten_exponent", (), "1", "tail exponent of SGD on least squares with fresh Gaussian features"),
+    Variable("gaussian_sde_exponent", (), "1", "tail exponent of its stochastic differential equation"),
+    Variable("mori_sde_exponent", (), "1", "tail exponent of the equation with noise proportional to the loss"),
+    Variable("loss_exponent", (), "1", "power of the loss by which the density of that equation falls"),
+    Variable("stationary_second_moment", (), "x^2", "second moment of the stationary state"),
+    Variable("current_rate", (), "loss", "mean current per time; the current is twice the area swept out"),
+    Variable("current_variance_rate", (), "loss x^2", "variance of the current per time"),
+    Variable("coordinate_variance", (), "x^2", "variance of each coordinate"),
+    Variable("entropy_production_rate", (), "loss/x^2", "entropy production per time"),
+    Variable("uncertainty_ratio", (), "1", "variance of a current times entropy over twice its squared mean"),
+    Variable("current_generating_function", (), "loss/x^2", "scaled cumulant generating function of the current"),
     Variable("stage_covariance", (STAGE, COORDINATE, "coordinate_2"), "x^2", "covariance at the end of each stage"),
     Variable("stage_updates", (STAGE,), "1", "steps of SGD until the end of each stage", "int64"),
     Variable("stage_time", (STAGE,), "x^2/loss", "time at the end of each stage, the sum of the learning rates"),
     Variable("relative_entropy_of_sde", (), "nat", "relative entropy of SGD with respect to its equation, Gaussian"),
 )
+VARIABLES += tuple(Variable(*line) for line in OBSERVED)
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 

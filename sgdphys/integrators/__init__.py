@@ -17,7 +17,7 @@ from sgdphys.integrators.underdamped import Underdamped
 from sgdphys.integrators.variance_amplified_gradient import VarianceAmplifiedGradient
 
 __all__ = [
-    "BAOAB", "OBABO", "SRA1", "UBU", "BlockIntegrator", "EulerMaruyama", "LeimkuhlerMatthews", "Milstein", "Orders",
-    "Pace", "PlatenWeak2", "Problem", "StochasticGradient", "StochasticHeun", "TamedEuler", "Underdamped",
-    "VarianceAmplifiedGradient",
+    "BAOAB", "OBABO", "SRA1", "UBU", "BlockIntegrator", "EulerMaruyama", "LeimkuhlerMatthews", "Milstein",
+    "ModifiedEquation", "Orders", "Pace", "PlatenWeak2", "Problem", "StochasticGradient", "StochasticHeun",
+    "TamedEuler", "Underdamped", "VarianceAmplifiedGradient",
 ]  # fmt: skip

@@ -157,23 +157,24 @@ def merge_moments(dim, source, target):
 
 
 def first_passage(before, after, lanes, place, row, settings, parameters, own, table):
-    """Note the time at which each lane first lies in the region; rows of ``own``: that time, inside or not.
+    """Note in ``own`` the time at which each lane first lies in the region; the table is scratch.
 
-    Parameters: address of the region's indicator, then for the bridge 1 or 0, D of the coordinate across the
-    boundary, its number and the boundary, then the region's own parameters. With the bridge, a step whose ends lie at
-    the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (2 T D dt)); a lane that has been
-    inside has its time already.
+    Parameters: address of the region's indicator, the run's first step, then for the bridge 1 or 0, D of the
+    coordinate across the boundary, its number and the boundary, then the region's own parameters. With the bridge, a
+    step whose ends lie at the distances l0 and l1 outside has crossed with probability exp(-2 l0 l1 / (2 T D dt)); a
+    lane that has been inside has its time already.
     """
     indicator = field_at(np.float64(parameters[0]).view(np.uint64))
-    numbers = parameters[5:]
-    inside = own[1:2]
-    if np.isnan(inside[0, 0]):
+    numbers = parameters[6:]
+    width = after.shape[1]
+    inside = table[0, :width].reshape((1, width))
+    if place[2] == np.uint64(parameters[1]):
         note_inside(indicator, before, numbers, settings[TIME], inside, own)
     end = settings[TIME] + settings[DT]
     note_inside(indicator, after, numbers, end, inside, own)
-    if parameters[1] != 0.0:
-        variance = settings[AMPLITUDE] * settings[AMPLITUDE] * parameters[2]
-        note_crossed(before, after, place, end, variance, np.int64(parameters[3]), parameters[4], own)
+    if parameters[2] != 0.0:
+        variance = settings[AMPLITUDE] * settings[AMPLITUDE] * parameters[3]
+        note_crossed(before, after, place, end, variance, np.int64(parameters[4]), parameters[5], own)
 
 
 def note_crossed(before, after, place, time, variance, row, level, own):

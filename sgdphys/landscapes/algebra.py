@@ -148,6 +148,10 @@ def _described(part: Landscape) -> Any:
 def _check_landscape(part: object) -> None:
     if not isinstance(part, Landscape):
         raise ValueError(f"a landscape has dim, potential, gradient and their block terms, got {type(part).__name__}")
+    if hasattr(part, "protocol"):
+        raise ValueError(
+            "a landscape with a protocol is no part of others; use Driven(base, drive, protocol) outermost"
+        )
 
 
 @dataclass(frozen=True, init=False, eq=False)

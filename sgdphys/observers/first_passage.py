@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sgdphys.formula import HalfSpace, parse_region
 from sgdphys.kernels import ObserverKernel
-from sgdphys.kernels.observing import first_passage
-from sgdphys.observers.observation import Observation, Run
+from sgdphys.kernels.energies import as_number
+from sgdphys.kernels.observing import GRANULE, first_passage
+from sgdphys.observers.naming import NamedObserver
+from sgdphys.observers.observation import Observation, Run, Variables
 
 __all__ = ["FirstPassage"]
 
@@ -17,13 +20,14 @@ _KERNEL = ObserverKernel(first_passage)
 
 
 @dataclass(frozen=True)
-class FirstPassage:
+class FirstPassage(NamedObserver):
     r"""The time at which each particle first lies in a region.
 
     Looked at after every step, so the chain's own first passage: a continuous path may have entered and left between
     two steps. With ``bridge=True`` such crossings are drawn from the Brownian bridge between the two ends, which
     cross the boundary with probability :math:`\exp(-2 l_0 l_1 / (2 T D\,dt))` for ends at the distances l0 and l1
-    from it and D the diffusion across it.
+    from it and D the diffusion across it. Variables: ``first_passage_time`` of each particle, NaN where it has not
+    happened, and their number ``first_passage_censored``. Memory: 8 bytes per particle.
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ class FirstPassage:
         Text such as ``"x > 0"`` or ``"x > 0 and y < 1"``.
     bridge
         Correct for crossings between steps; the region must compare one coordinate with a number.
+    name
+        Word that begins the names of the variables, so that several can watch one run.
 
     References
     ----------
@@ -64,10 +70,13 @@ class FirstPassage:
         bridge = self._bridge(region.half_space, run) if self.bridge else (0.0,) * 4
         return Observation(
             kernel=_KERNEL,
-            parameters=np.array([_as_number(term.kernel.address), *bridge, *term.parameters]),
-            result=lambda own, _tables, _times: {"first_passage_time": (("particle",), own[0])},
+            parameters=np.array([as_number(term.kernel.address), float(run.first), *bridge, *term.parameters]),
+            result=lambda own, _tables, _times: self.named(_variables(own[0])),
             every_step=True,
-            own_rows=2,
+            own_rows=1,
+            rows=1,
+            columns=GRANULE,
+            counts=True,
             initial=np.nan,
         )
 
@@ -88,6 +97,8 @@ class FirstPassage:
         return 1.0, float(diffusion), float(boundary.coordinate), boundary.level
 
 
-def _as_number(address: int) -> float:
-    # an address travels among the parameters as the bits of a float64
-    return float(np.array([address], dtype=np.uint64).view(np.float64)[0])
+def _variables(times: NDArray[np.float64]) -> Variables:
+    return {
+        "first_passage_time": (("particle",), times),
+        "first_passage_censored": ((), np.array(np.count_nonzero(np.isnan(times)))),
+    }

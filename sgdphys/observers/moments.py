@@ -11,27 +11,30 @@ from numpy.typing import ArrayLike, NDArray
 
 from sgdphys.kernels import ObserverKernel
 from sgdphys.kernels.observing import moments
+from sgdphys.observers.naming import NamedObserver
 from sgdphys.observers.observation import Observation, Run, Variables
 
-__all__ = ["Moments"]
+__all__ = ["Moments", "moments_of"]
 
 Array = NDArray[np.float64]
 _KERNEL = ObserverKernel(moments)
 
 
 @dataclass(frozen=True)
-class Moments:
+class Moments(NamedObserver):
     r"""Mean, covariance and their standard errors, reduced while the run goes on.
 
     The covariance is the population one, divided by the number n of particles that are not lost. Standard errors:
-    sqrt(Var/n) for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. Memory is
-    independent of the number of particles but for one table per 4096 of them, and the result does not depend on
-    threads or blocks to the bit.
+    sqrt(Var/n) for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. The result does
+    not depend on threads or blocks to the bit. Memory: a table for each 4096 particles, (1 + 3 d + d^2) / 256 bytes
+    per particle and time (d = 1: 2 bytes per particle for 101 times).
 
     Parameters
     ----------
     at
         Number of equally spaced times including both ends, or an array of times.
+    name
+        Word that begins the names of the variables.
     """
 
     at: int | ArrayLike = 101
@@ -42,12 +45,13 @@ class Moments:
         return Observation(
             kernel=_KERNEL,
             parameters=np.array([float(run.dim), run.bound]),
-            result=lambda _own, tables, times: _variables(tables[:, :, :size], run.dim, times),
+            result=lambda _own, tables, times: self.named(moments_of(tables[:, :, :size], run.dim, times)),
             columns=2 * size,
         )
 
 
-def _variables(granules: Array, dim: int, times: Array) -> Variables:
+def moments_of(granules: Array, dim: int, times: Array) -> Variables:
+    """Return the variables of tables (granule, time, column) as ``kernels.observing.moments`` fills them."""
     with np.errstate(all="ignore"):  # a particle on its way to infinity overflows the fourth powers
         total = functools.reduce(functools.partial(_merged, dim=dim), granules)
         count = total[:, 0]

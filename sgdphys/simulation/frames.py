@@ -86,7 +86,8 @@ class Frames(ABC):
             out[is_lost(out, self.dim, self.plan.bound, axis=2)] = np.nan
         parts = {"position": out[..., : self.dim], "velocity": out[..., self.dim :]}
         if "potential" in self.names:
-            parts["potential"] = _loss_at(self.plan, parts["position"])
+            steps = self.steps[self.n_kept : self.n_kept + len(out)]
+            parts["potential"] = _loss_at(self.plan, parts["position"], self.plan.clock.time(steps))
         return {name: _stored(parts[name], self.plan.request.storage) for name in self.names}
 
     def fixed(self) -> xr.Dataset:
@@ -139,10 +140,15 @@ def _stored(values: Array, storage: str) -> NDArray[Any]:
     return single
 
 
-def _loss_at(plan: Plan, positions: Array) -> Array:
-    """Return f at positions (frame, particle, coordinate), with the weight decay of the SGD settings."""
-    landscape, sgd = plan.request.dynamics.landscape, plan.request.dynamics.sgd
-    values = landscape.potential(positions.reshape(-1, landscape.dim)).reshape(positions.shape[:2])
+def _loss_at(plan: Plan, positions: Array, times: Array) -> Array:
+    """Return f at positions (frame, particle, coordinate), at their times, with the weight decay of the SGD."""
+    landscape: Any = plan.request.dynamics.landscape
+    sgd = plan.request.dynamics.sgd
+    if hasattr(landscape, "protocol"):
+        values = np.array([landscape.at(time).potential(x) for time, x in zip(times, positions, strict=True)])
+        values = values.reshape(positions.shape[:2])
+    else:
+        values = landscape.potential(positions.reshape(-1, landscape.dim)).reshape(positions.shape[:2])
     if sgd is not None and sgd.weight_decay:
         values = values + 0.5 * sgd.weight_decay * np.einsum("fpc,fpc->fp", positions, positions)
     return values

@@ -65,7 +65,7 @@ def chunk_key(name: str, chunk: tuple[int, ...]) -> str:
 def committed_chunks(name: str, array: Any, commit: Commit, attributes: dict[str, Any]) -> Iterator[tuple[int, ...]]:
     """Yield the chunks of an array that hold committed values; the arrays written at once count as a whole."""
     counts = [math.ceil(length / chunk) for length, chunk in zip(array.shape, array.chunks, strict=True)]
-    dimensions = array.metadata.dimension_names
+    dimensions = array.metadata.dimension_names or ()
     n_points = len(attributes["points"])
     for chunk in itertools.product(*map(range, counts)):
         if name not in attributes["planned"]:

@@ -67,7 +67,8 @@ class Writer:
         self.planned_frames = int(attributes["frames"])
         self._arrays: dict[str, Any] = {name: open_array(path, name, "r+") for name in attributes["planned"]}
         self._commit = read_commit(path, attributes)
-        self._timed = [name for name, array in self._arrays.items() if schema.TIME in array.metadata.dimension_names]
+        named = {name: array.metadata.dimension_names or () for name, array in self._arrays.items()}
+        self._timed = [name for name, dims in named.items() if schema.TIME in dims]
         self._frames_per_chunk = self._chunk_frames(len(attributes["points"]))
         self._held: list[Mapping[str, NDArray[Any]]] = []
         self._held_frames = 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-__all__ = ["relaxation_spectrum", "stability_limit"]
+__all__ = ["relaxation_spectrum", "stability_limit", "stationary_displacement"]
 
 
 def relaxation_spectrum(hessian: ArrayLike, sgd: SGD) -> xr.Dataset:
@@ -116,6 +116,47 @@ def stability_limit(hessian: ArrayLike, sgd: SGD, *, inputs: ArrayLike | str | N
         K = distance_operator(inputs, H, sgd, V)
         numbers["largest_lr_of_finite_variance"] = _finite_variance(curvatures, K, sgd, numbers["largest_lr"])
     return xr.Dataset({name: ((), number, schema.describe(name)) for name, number in numbers.items()})
+
+
+def stationary_displacement(curvatures: ArrayLike, variances: ArrayLike, times: ArrayLike) -> xr.DataArray:
+    r"""Return the mean squared displacement of the stochastic differential equation in its stationary state.
+
+    .. math:: \langle |x(t) - x(0)|^2 \rangle = 2 \sum_i s_i \left( 1 - e^{-h_i t} \right)
+
+    Many curvatures, falling as :math:`h_i = i^{-a}` with a > 1, and equal variances T make it grow anomalously, as
+    :math:`2 T\, \Gamma(1 - 1/a)\, t^{1/a}`, until t reaches the slowest of them.
+
+    Parameters
+    ----------
+    curvatures
+        h_i, (mode,), not negative, in loss/x^2; without momentum, else the rates of :func:`relaxation_spectrum`.
+    variances
+        s_i of each mode in the stationary state, scalar or (mode,), in x^2.
+    times
+        Time lags t, (time,), in x^2/loss.
+
+    Returns
+    -------
+    xr.DataArray
+        The displacement (time), in x^2.
+
+    Raises
+    ------
+    ValueError
+        A value is negative or not finite, or the shapes do not fit.
+
+    References
+    ----------
+    Kunin et al. 2021 (arXiv 2107.09133), for anomalous diffusion of SGD.
+    """
+    h, t = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (curvatures, times))
+    for name, values in (("curvatures", h), ("variances", np.asarray(variances, dtype=float)), ("times", t)):
+        if values.ndim > 1 or not (np.all(np.isfinite(values)) and np.all(values >= 0)):
+            raise ValueError(f"{name} must be finite and not negative, in one dimension")
+    s = np.broadcast_to(np.asarray(variances, dtype=float), h.shape)
+    displacements = [-2 * float(s @ np.expm1(-h * lag)) for lag in t]
+    attributes = schema.describe("stationary_displacement")
+    return xr.DataArray(displacements, {schema.TIME: t}, (schema.TIME,), "stationary_displacement", attributes)
 
 
 def _finite_variance(curvatures: Matrix, K: Matrix, sgd: SGD, largest_lr: float) -> float:

@@ -109,3 +109,18 @@ def test_shuffled_sgd_itself_has_this_variance():
 def test_settings_without_epochs_are_refused(sgd, message):
     with pytest.raises(ValueError, match=message):
         shuffled([[1.0]], [[1.0]], sgd)
+
+
+def test_inverse_variance_and_flatness_comes_out_of_shuffling():
+    # C = H on a parabola: sigma^2 ~ F^-psi with flatness F ~ h^(-1/2); i.i.d. 0, over an epoch 2, at its end 4
+    h = np.logspace(-2.7, -1, 8)
+    sgd = SGD(0.05, 1, n_samples=50, sampling="shuffle")
+    result = shuffled(np.diag(h), np.diag(h), sgd)
+    slopes = {
+        name: 2 * np.polyfit(np.log(h), np.log(np.diag(result[name])), 1)[0]
+        for name in ("stationary_covariance", "epoch_mean_covariance")
+    }
+    assert slopes["stationary_covariance"] == pytest.approx(4.0, abs=2e-3)
+    assert slopes["epoch_mean_covariance"] == pytest.approx(2.0, abs=0.03)
+    draws = np.diag(independent(np.diag(h), np.diag(h), sgd))
+    assert 2 * np.polyfit(np.log(h), np.log(draws), 1)[0] == pytest.approx(0, abs=0.01)

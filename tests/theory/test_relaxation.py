@@ -95,3 +95,18 @@ def test_a_hessian_without_a_minimum_has_no_limit():
         theory.stability_limit(np.diag([1.0, -1.0]), SGD(0.1, 1))
     with pytest.raises(ValueError, match="finite square matrix"):
         theory.relaxation_spectrum([1.0, 2.0], SGD(0.1, 1))
+
+
+def test_anomalous_diffusion_of_many_slow_modes():
+    # h_i = i^-2, 20,000 modes, equal variances T: local exponents .5083 and .5018, in the limit 1/2
+    T, times = 0.3, np.array([1e2, 1e3, 1e4])
+    displacement = theory.stationary_displacement(np.arange(1, 20_001) ** -2.0, T, times)
+    exponents = np.diff(np.log10(displacement.values))
+    np.testing.assert_allclose(exponents, [0.5083, 0.5018], atol=6e-5)
+    np.testing.assert_allclose(displacement[-1], 2 * T * np.pi**0.5 * 100, rtol=0.01)
+
+
+def test_the_displacement_of_one_mode_and_what_it_refuses():
+    np.testing.assert_allclose(theory.stationary_displacement(2.0, 0.5, [0.0, 0.3]), [0, 1 - np.exp(-0.6)])
+    with pytest.raises(ValueError, match="curvatures must be finite and not negative"):
+        theory.stationary_displacement([1.0, -1.0], 1.0, [1.0])

@@ -13,7 +13,10 @@ import numpy as np
 from sgdphys.kernels.linear_algebra import accumulate_product
 from sgdphys.kernels.nested_terms import add_terms
 
-__all__ = ["cholesky_in_place", "diagonal_field_kick", "matrix_field_kick", "scalar_field_kick", "scaled_factor_kick"]
+__all__ = [
+    "add_lower_product", "cholesky_in_place", "constant_field", "diagonal_field_kick", "matrix_field_kick",
+    "scalar_field_kick", "scaled_factor_kick", "zero_rows",
+]  # fmt: skip
 
 ROUNDING = 1e-12  # a pivot this much smaller than its diagonal is a zero of a singular D
 ROUNDING_OF_ROOT = 1e-10  # square of what may be left below such a pivot, relative to both diagonals
@@ -61,6 +64,12 @@ def scaled_factor_kick(normals, x, parameters, factor, work, base, out):
     for row in range(rows):
         for lane in range(out.shape[1]):
             out[row, lane] = base[row, lane] + factor * np.sqrt(work[0, lane]) * work[1 + row, lane]
+
+
+def constant_field(x, parameters, factor, out):
+    """Add a number to one row; parameters: the number."""
+    for lane in range(out.shape[1]):
+        out[0, lane] += factor * parameters[0]
 
 
 def zero_rows(block, rows):

@@ -20,12 +20,14 @@ class BlockNoise:
     ``additive`` tells whether D is constant; ``diagonal`` whether B is diagonal with a channel for each coordinate
     (a multiple of the unit matrix counts as that); ``separable`` whether D_ii of a diagonal noise depends on x_i
     alone; ``gaussian`` whether kicks are normal deviates times B. ``interpretation`` says how the product of B(x) and
-    the noise is meant. ``deviates`` is the kernel that fills the channels, None for standard normals.
+    the noise is meant; ``has_divergence`` whether div D, which joins the readings, has a kernel (or is 0). ``deviates``
+    is the kernel that fills the channels, None for standard normals.
     """
 
     additive: bool = True
     diagonal: bool = False
     separable: bool = False
+    has_divergence: bool = True
     gaussian: bool = True
     interpretation: str = "ito"
     deviates: NormalsKernel | None = None

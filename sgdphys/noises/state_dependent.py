@@ -16,7 +16,7 @@ from sgdphys.noises.base import BlockNoise
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["INTERPRETATIONS", "FieldNoise", "check_diffusion_at_minima", "check_interpretation", "spread_diagonal"]
+__all__ = ["INTERPRETATIONS", "FieldNoise", "check_diffusion_at_minima", "check_interpretation", "landscape_of"]
 
 Array = NDArray[np.float64]
 INTERPRETATIONS = ("ito", "stratonovich", "hanggi-klimontovich")
@@ -60,7 +60,7 @@ class FieldNoise(BlockNoise):
         """Return D at ``x`` (particle, coordinate), shape (particle, coordinate, coordinate)."""
         dim = x.shape[1]
         values = evaluate(self.diffusion_terms(dim), x, self._rows(dim))
-        return values.reshape(-1, dim, dim) if self.kind == "full" else spread_diagonal(values, dim)
+        return values.reshape(-1, dim, dim) if self.kind == "full" else _spread(values, dim)
 
     def _rows(self, dim: int) -> int:
         return {"scalar": 1, "diagonal": dim, "full": dim * dim}[self.kind]
@@ -78,7 +78,7 @@ class FieldNoise(BlockNoise):
         return self._rows(dim) + (self.kind == "full")
 
 
-def spread_diagonal(values: Array, dim: int) -> Array:
+def _spread(values: Array, dim: int) -> Array:
     """Return diagonal matrices (particle, dim, dim) of values (particle, 1 or dim)."""
     return np.asarray(values[:, :, np.newaxis] * np.eye(dim))
 
@@ -100,7 +100,7 @@ def check_interpretation(interpretation: str, kind: str) -> None:
         )
 
 
-def check_diffusion_at_minima(noise: Any, landscape: Any) -> None:
+def check_diffusion_at_minima(noise: Any, landscape: Any, advice: str = "give another D") -> None:
     """Refuse a D(x) that is no diffusion where particles are sure to come: at the known minima of the landscape.
 
     Raises
@@ -121,5 +121,26 @@ def check_diffusion_at_minima(noise: Any, landscape: Any) -> None:
         if eigenvalues[0] < -1e-10 * max(abs(eigenvalues)):
             raise ValueError(
                 f"the diffusion of {noise!r:.80} must not be negative, at the minimum ({where}) of the landscape it is "
-                f"{eigenvalues[0]:.6g}: particles there would have no kick"
+                f"{eigenvalues[0]:.6g}: {advice}"
             )
+
+
+def landscape_of(noise: Any, landscape: Any) -> Any:
+    """Return the landscape a noise takes D from: its own, or else that of the simulation.
+
+    Returns
+    -------
+    Any
+        The landscape.
+
+    Raises
+    ------
+    ValueError
+        They differ in dimension, or the landscape changes in time.
+    """
+    own = landscape if noise.landscape is None else noise.landscape
+    if own.dim != landscape.dim:
+        raise ValueError(f"{noise!r} has a landscape of {own.dim} coordinates, the simulation one of {landscape.dim}")
+    if hasattr(own, "protocol"):
+        raise ValueError(f"{noise!r} takes D from a landscape that is constant in time; give it one by landscape=")
+    return own

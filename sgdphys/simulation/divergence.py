@@ -61,14 +61,21 @@ class Divergence:
         )
         curvature = self._curvature()
         if curvature is None:
-            return f"{first}; the usual cause is a time step {name} = {dt:g} above 2/curvature: make it smaller"
+            cause = f"the usual cause is a time step {name} = {dt:g} above 2/curvature: make it smaller"
+            return f"{first}; {cause}{self._about_noise()}"
         product = f"{name} * curvature = {dt * curvature:.3g} at the starts and the known minima"
         if dt * curvature > 2:
             return f"{first}; {product} exceeds 2: use {name} below {2 / curvature:.3g}"
         return (
             f"{first}; {product}, but the gradient grows further out, or f has no minimum there: "
-            f"make {name} or the temperature smaller"
+            f"make {name} or the temperature smaller{self._about_noise()}"
         )
+
+    def _about_noise(self) -> str:
+        noise = self.dynamics.noise
+        if getattr(noise, "additive", True) or not getattr(noise, "gaussian", True):
+            return ""
+        return f"; or D(x) of {noise!r:.80} is negative or not finite where they came, which leaves no kick: check it"
 
     def _curvature(self) -> float | None:
         landscape, dim = self.dynamics.landscape, self.dynamics.dim

@@ -50,6 +50,15 @@ class Dynamics:
     temperature_schedule: Any = None
     sgd_schedule: Any = None
 
+    def __post_init__(self) -> None:
+        reading = getattr(self.noise, "interpretation", "ito")
+        other = getattr(self.integrator, "interpretation", "ito")
+        if reading != other and not getattr(self.noise, "has_divergence", True):
+            raise ValueError(
+                f"{self.noise!r} is read as {reading}, {type(self.integrator).__name__} solves the {other} equation, "
+                "and converting needs div D, which this noise does not know: use integrators.EulerMaruyama()"
+            )
+
     @property
     def dim(self) -> int:
         """Number of coordinates."""

@@ -181,6 +181,10 @@ def distinct(name: str, values: Sequence[Any]) -> list[Any]:
 def _suggested(landscape: Landscape, noise: Noise, temperature: float, start: Any) -> float:
     if not hasattr(landscape, "gradient"):
         raise ValueError(f"landscape must offer the members of sgdphys.protocols.Landscape, got {landscape!r:.60}")
+    if not getattr(noise, "additive", True):
+        raise ValueError(
+            f"give dt=: no time step is suggested for noise whose D depends on x, and {noise!r:.60} is one"
+        )
     strongest = float(np.linalg.eigvalsh(noise.diffusion(np.zeros((1, landscape.dim)))[0]).max())
     many = start is None or callable(start) or isinstance(start, xr.Dataset) or np.ndim(start) > 1
     return suggested_time_step(landscape, temperature * strongest, start=None if many else start)

@@ -66,9 +66,12 @@ def reference_of(landscape: Landscape, noise: Noise, temperature: float, start: 
     Returns
     -------
     Reference
-        With NaN where no grid holds the stationary state, or the noise is one that the grid cannot take.
+        With NaN where no grid holds the stationary state, or the noise is one that the grid cannot take,
+        among them every D that depends on x.
     """
     unknown = dict.fromkeys(_FROM_REFERENCE, np.nan) | {"variance": np.full(landscape.dim, np.nan)}
+    if not getattr(noise, "additive", True):
+        return Reference(landscape, temperature, unknown)
     diffusion = noise.diffusion(np.zeros((1, landscape.dim)))[0]
     isotropic = isinstance(noise, Isotropic)
     energy = temperature * float(diffusion[0, 0] if isotropic else np.diagonal(diffusion).max())

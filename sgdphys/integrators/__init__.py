@@ -3,6 +3,7 @@
 from sgdphys.integrators.baoab import BAOAB
 from sgdphys.integrators.base import BlockIntegrator, Orders, Pace, Problem
 from sgdphys.integrators.euler_maruyama import EulerMaruyama
+from sgdphys.integrators.exact_ornstein_uhlenbeck import ExactOrnsteinUhlenbeck
 from sgdphys.integrators.leimkuhler_matthews import LeimkuhlerMatthews
 from sgdphys.integrators.milstein import Milstein
 from sgdphys.integrators.modified_equation import ModifiedEquation
@@ -17,7 +18,7 @@ from sgdphys.integrators.underdamped import Underdamped
 from sgdphys.integrators.variance_amplified_gradient import VarianceAmplifiedGradient
 
 __all__ = [
-    "BAOAB", "OBABO", "SRA1", "UBU", "BlockIntegrator", "EulerMaruyama", "LeimkuhlerMatthews", "Milstein",
-    "ModifiedEquation", "Orders", "Pace", "PlatenWeak2", "Problem", "StochasticGradient", "StochasticHeun",
-    "TamedEuler", "Underdamped", "VarianceAmplifiedGradient",
+    "BAOAB", "OBABO", "SRA1", "UBU", "BlockIntegrator", "EulerMaruyama", "ExactOrnsteinUhlenbeck",
+    "LeimkuhlerMatthews", "Milstein", "ModifiedEquation", "Orders", "Pace", "PlatenWeak2", "Problem",
+    "StochasticGradient", "StochasticHeun", "TamedEuler", "Underdamped", "VarianceAmplifiedGradient",
 ]  # fmt: skip

@@ -64,9 +64,14 @@ class Milstein(BlockIntegrator):
         Raises
         ------
         ValueError
-            The noise is not Gaussian, or neither additive nor diagonal with D_ii a function of x_i alone; or there
-            are momentum, weight decay or shuffled minibatches.
+            The noise is not Gaussian, or neither additive nor diagonal with D_ii a function of x_i alone, or D has
+            no derivative; or there are momentum, weight decay or shuffled minibatches.
         """
         self.require_diagonal(problem, separable=True)
         self.refuse_sgd(problem)
+        if not getattr(problem.noise, "has_divergence", True):
+            raise ValueError(
+                f"{self.name} needs the derivative of D, and {problem.noise_name} has no kernel of it; "
+                "use integrators.PlatenWeak2(), which needs none, or integrators.EulerMaruyama()"
+            )
         return replace(self, additive=getattr(problem.noise, "additive", True))

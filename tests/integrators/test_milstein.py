@@ -9,6 +9,11 @@ from growing_noise import Growing
 import sgdphys as sp
 from sgdphys.integrators import Milstein, Problem
 
+
+class Unknown(Growing):
+    has_divergence = False
+
+
 WELL = sp.landscapes.DoubleWell()
 FLAT = sp.landscapes.Quadratic(0.0)
 
@@ -62,6 +67,7 @@ def test_bits_do_not_depend_on_blocks():
     [
         (Coupled(), "Milstein needs a D_ii that depends on x_i alone, and that of Coupled"),
         (Dense(), "Milstein needs noise of constant or diagonal diffusion, and D of Dense"),
+        (Unknown(), "Milstein needs the derivative of D, and Unknown has no kernel of it"),
     ],
 )
 def test_other_noise_is_refused(noise, message):

@@ -16,6 +16,8 @@ __all__ = [
     "factorisation_potential", "factorisation_sample",
 ]  # fmt: skip
 
+FAST_MATH = ("contract", "nsz")  # lanes of a vector and of its remainder must add up in the same order
+
 
 def diagonal_network_sample(x, parameters, indices, weights, work, out):
     """Add the gradients of half the squared residual of a . (u u - v v); work has features + 2 rows."""
@@ -46,7 +48,7 @@ def find_diagonal_residual(x, parameters, start, first, residual):
     for row in range(features):
         entry = parameters[start + row]
         for lane in range(residual.shape[0]):
-            u, v = x[row, first + lane], x[features + row, first + lane]
+            u, v = x[row, np.uint64(first + lane)], x[features + row, np.uint64(first + lane)]
             residual[lane] += entry * (u * u - v * v)
 
 
@@ -64,8 +66,10 @@ def diagonal_network_gradient(x, parameters, factor, out):
             for row in range(features):
                 weight = 2.0 * factor / samples * parameters[start + row]
                 for lane in range(count):
-                    out[row, first + lane] += weight * residual[lane] * x[row, first + lane]
-                    out[features + row, first + lane] -= weight * residual[lane] * x[features + row, first + lane]
+                    out[row, np.uint64(first + lane)] += weight * residual[lane] * x[row, np.uint64(first + lane)]
+                    out[features + row, np.uint64(first + lane)] -= (
+                        weight * residual[lane] * x[features + row, np.uint64(first + lane)]
+                    )
 
 
 def diagonal_network_potential(x, parameters, factor, out):
@@ -80,7 +84,7 @@ def diagonal_network_potential(x, parameters, factor, out):
         for sample in range(samples):
             find_diagonal_residual(x, parameters, sample * (features + 1), first, residual)
             for lane in range(count):
-                out[0, first + lane] += weight * residual[lane] * residual[lane]
+                out[0, np.uint64(first + lane)] += weight * residual[lane] * residual[lane]
 
 
 def factorisation_sample(x, parameters, indices, weights, work, out):
@@ -121,7 +125,7 @@ def find_entry_residual(x, parameters, sample, first, residual):
         residual[lane] = -parameters[4 + 3 * sample]
     for k in range(int(parameters[1])):
         for lane in range(residual.shape[0]):
-            residual[lane] += x[u + k, first + lane] * x[v + k, first + lane]
+            residual[lane] += x[u + k, np.uint64(first + lane)] * x[v + k, np.uint64(first + lane)]
 
 
 def factorisation_gradient(x, parameters, factor, out):
@@ -137,8 +141,8 @@ def factorisation_gradient(x, parameters, factor, out):
             u, v = entry_places(parameters, sample)
             for k in range(int(parameters[1])):
                 for lane in range(count):
-                    out[u + k, first + lane] += weight * residual[lane] * x[v + k, first + lane]
-                    out[v + k, first + lane] += weight * residual[lane] * x[u + k, first + lane]
+                    out[u + k, np.uint64(first + lane)] += weight * residual[lane] * x[v + k, np.uint64(first + lane)]
+                    out[v + k, np.uint64(first + lane)] += weight * residual[lane] * x[u + k, np.uint64(first + lane)]
 
 
 def factorisation_potential(x, parameters, factor, out):
@@ -152,4 +156,4 @@ def factorisation_potential(x, parameters, factor, out):
         for sample in range(samples):
             find_entry_residual(x, parameters, sample, first, residual)
             for lane in range(count):
-                out[0, first + lane] += weight * residual[lane] * residual[lane]
+                out[0, np.uint64(first + lane)] += weight * residual[lane] * residual[lane]

@@ -31,6 +31,8 @@ __all__ = [
     "squared_loss", "squared_slope",
 ]  # fmt: skip
 
+FAST_MATH = ("contract", "nsz")  # lanes of a vector and of its remainder must add up in the same order
+
 
 def squared_loss(prediction, target):
     """Return half the squared residual."""
@@ -111,7 +113,7 @@ def predict(x, parameters, start, first, count, predictions):
     for row in range(x.shape[0]):
         weight = parameters[start + row]
         for lane in range(count):
-            predictions[lane] += weight * x[row, first + lane]
+            predictions[lane] += weight * x[row, np.uint64(first + lane)]
 
 
 def linear_model_gradient(x, parameters, factor, out):
@@ -131,7 +133,7 @@ def linear_model_gradient(x, parameters, factor, out):
             for row in range(dim):
                 entry = parameters[start + row]
                 for lane in range(count):
-                    out[row, first + lane] += entry * slopes[lane]
+                    out[row, np.uint64(first + lane)] += entry * slopes[lane]
 
 
 def linear_model_potential(x, parameters, factor, out):
@@ -147,7 +149,7 @@ def linear_model_potential(x, parameters, factor, out):
             predict(x, parameters, start, first, count, predictions)
             target = parameters[start + dim]
             for lane in range(count):
-                out[0, first + lane] += weight * loss_of(predictions[lane], target)
+                out[0, np.uint64(first + lane)] += weight * loss_of(predictions[lane], target)
 
 
 def least_squares_gradient(x, parameters, factor, out):

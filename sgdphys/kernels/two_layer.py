@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sgdphys.kernels.finite_sums import gather_rows
 from sgdphys.kernels.vector_math import tanh
 
@@ -24,6 +26,8 @@ __all__ = [
     "rectified", "rectified_slope", "tanh_activation", "tanh_slope", "two_layer_gradient", "two_layer_potential",
     "two_layer_sample",
 ]  # fmt: skip
+
+FAST_MATH = ("contract", "nsz")
 
 
 def tanh_activation(value):
@@ -100,11 +104,11 @@ def activate(x, parameters, sample, unit, first, hidden):
     features = int(parameters[1])
     start = 2 + sample * (features + 1)
     for lane in range(hidden.shape[0]):
-        hidden[lane] = x[width * features + unit, first + lane]
+        hidden[lane] = x[width * features + unit, np.uint64(first + lane)]
     for feature in range(features):
         entry = parameters[start + feature]
         for lane in range(hidden.shape[0]):
-            hidden[lane] += entry * x[unit * features + feature, first + lane]
+            hidden[lane] += entry * x[unit * features + feature, np.uint64(first + lane)]
     for lane in range(hidden.shape[0]):
         hidden[lane] = activation_of(hidden[lane])
 
@@ -116,11 +120,11 @@ def find_residual(x, parameters, sample, first, hidden, residual):
     output = width * (features + 1)
     target = parameters[2 + sample * (features + 1) + features]
     for lane in range(hidden.shape[0]):
-        residual[lane] = x[output + width, first + lane] - target
+        residual[lane] = x[output + width, np.uint64(first + lane)] - target
     for unit in range(width):
         activate(x, parameters, sample, unit, first, hidden)
         for lane in range(hidden.shape[0]):
-            residual[lane] += x[output + unit, first + lane] * hidden[lane]
+            residual[lane] += x[output + unit, np.uint64(first + lane)] * hidden[lane]
 
 
 def add_unit_gradient(x, parameters, sample, unit, first, hidden, residual, out):
@@ -132,13 +136,13 @@ def add_unit_gradient(x, parameters, sample, unit, first, hidden, residual, out)
     activate(x, parameters, sample, unit, first, hidden)
     for lane in range(hidden.shape[0]):
         activation = hidden[lane]
-        out[output + unit, first + lane] += residual[lane] * activation
-        hidden[lane] = residual[lane] * x[output + unit, first + lane] * activation_slope_of(activation)
-        out[width * features + unit, first + lane] += hidden[lane]
+        out[output + unit, np.uint64(first + lane)] += residual[lane] * activation
+        hidden[lane] = residual[lane] * x[output + unit, np.uint64(first + lane)] * activation_slope_of(activation)
+        out[width * features + unit, np.uint64(first + lane)] += hidden[lane]
     for feature in range(features):
         entry = parameters[start + feature]
         for lane in range(hidden.shape[0]):
-            out[unit * features + feature, first + lane] += entry * hidden[lane]
+            out[unit * features + feature, np.uint64(first + lane)] += entry * hidden[lane]
 
 
 def two_layer_gradient(x, parameters, factor, out):
@@ -155,7 +159,7 @@ def two_layer_gradient(x, parameters, factor, out):
             find_residual(x, parameters, sample, first, hidden, residual)
             for lane in range(count):
                 residual[lane] *= weight
-                out[width * (features + 2), first + lane] += residual[lane]
+                out[width * (features + 2), np.uint64(first + lane)] += residual[lane]
             for unit in range(width):
                 add_unit_gradient(x, parameters, sample, unit, first, hidden, residual, out)
 
@@ -171,4 +175,4 @@ def two_layer_potential(x, parameters, factor, out):
         for sample in range(samples):
             find_residual(x, parameters, sample, first, hidden, residual)
             for lane in range(count):
-                out[0, first + lane] += weight * residual[lane] * residual[lane]
+                out[0, np.uint64(first + lane)] += weight * residual[lane] * residual[lane]

@@ -269,3 +269,24 @@ def test_factors_of_the_matrix_make_no_loss():
 def test_matrices_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         MatrixFactorisation(*arguments)
+
+
+def test_bits_do_not_depend_on_the_width_of_the_block(landscape):
+    """The engine cuts ensembles into blocks of several widths; vectors and their remainders must agree."""
+    generator = np.random.default_rng(8)
+    x = generator.normal(size=(landscape.dim, 300))
+    indices, weights = generator.integers(0, landscape.n_samples, 300), generator.normal(size=300)
+    (field,), sample = landscape.gradient_terms(), landscape.sample_term()
+    results = []
+    for lanes in (300, 256, 64, 13, 8, 1):
+        block, out, full = np.ascontiguousarray(x[:, :lanes]), np.zeros((landscape.dim, lanes)), np.zeros_like(x)
+        work = np.empty((landscape.sample_work_rows(), lanes))
+        full = np.zeros((landscape.dim, lanes))
+        sample.kernel.compiled(
+            block, np.array(sample.parameters), indices[:lanes].copy(), weights[:lanes].copy(), work, out
+        )
+        field.kernel.compiled(block, np.array(field.parameters), 0.7, full)
+        results.append((out, full))
+    for out, full in results:
+        assert np.array_equal(out, results[0][0][:, : out.shape[1]])
+        assert np.array_equal(full, results[0][1][:, : out.shape[1]])

@@ -4,6 +4,8 @@ from sgdphys.landscapes.algebra import Linear, Scaled, Sum, Tilted
 from sgdphys.landscapes.base import BlockLandscape
 from sgdphys.landscapes.catalogue import NAMES, named, restore
 from sgdphys.landscapes.custom import Custom
+from sgdphys.landscapes.custom_finite_sums import FiniteSum
+from sgdphys.landscapes.driven import Driven
 from sgdphys.landscapes.expression import Expression, FormulaLandscape
 from sgdphys.landscapes.factor_models import DiagonalLinearNetwork, MatrixFactorisation
 from sgdphys.landscapes.finite_sums import FiniteSumLandscape
@@ -15,8 +17,8 @@ from sgdphys.landscapes.two_layer_networks import TwoLayerNetwork
 from sgdphys.landscapes.wells import DoubleWell
 
 __all__ = [
-    "NAMES", "BlockLandscape", "Custom", "DiagonalLinearNetwork", "DoubleWell", "Expression",
-    "FiniteSumLandscape", "FlatSharp", "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression",
+    "NAMES", "BlockLandscape", "Custom", "DiagonalLinearNetwork", "DoubleWell", "Driven", "Expression",
+    "FiniteSum", "FiniteSumLandscape", "FlatSharp", "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression",
     "MatrixFactorisation", "MuellerBrown", "PhaseRetrieval", "Quadratic", "Scaled", "Sum", "Tilted", "TwoLayerNetwork",
     "named", "restore",
 ]  # fmt: skip

@@ -41,6 +41,10 @@ class LeimkuhlerMatthews(BlockIntegrator):
         """The step on a block, a plain function of the kernels."""
         return additive_steps.leimkuhler_matthews_step
 
+    def work_rows(self, dim: int) -> int:
+        """Return the rows of scratch: the point after half a kick."""
+        return dim
+
     def prepared(self, problem: Problem) -> Self:
         """Return the integrator; raise ValueError for noise that is not additive, momentum or weight decay."""
         self.require_additive(problem)

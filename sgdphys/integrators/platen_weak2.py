@@ -53,8 +53,8 @@ class PlatenWeak2(BlockIntegrator):
         return heun_step if self.additive else platen_step
 
     def work_rows(self, dim: int) -> int:
-        """Return the rows of scratch: predicted and supporting points, deviates, and the root of D."""
-        return dim if self.additive else 5 * dim
+        """Return the rows of scratch: predicted and supporting points, deviates, root of D, and zeros."""
+        return dim if self.additive else 6 * dim
 
     def prepared(self, problem: Problem) -> Self:
         """Return the integrator with ``additive`` filled in.

@@ -41,8 +41,8 @@ class SRA1(BlockIntegrator):
         return additive_steps.sra1_step
 
     def work_rows(self, dim: int) -> int:
-        """Return the rows of scratch: the inner point."""
-        return dim
+        """Return the rows of scratch: the inner point, and the step without its kick."""
+        return 2 * dim
 
     def prepared(self, problem: Problem) -> Self:
         """Return the integrator; raise ValueError for noise that is not additive, momentum or weight decay."""

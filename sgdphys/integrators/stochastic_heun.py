@@ -49,8 +49,8 @@ class StochasticHeun(BlockIntegrator):
         return heun_step if self.additive else stochastic_heun_step
 
     def work_rows(self, dim: int) -> int:
-        """Return the rows of scratch: the predicted point."""
-        return dim
+        """Return the rows of scratch: the predicted point, and for D(x) the step without its second kick."""
+        return dim if self.additive else 2 * dim
 
     def prepared(self, problem: Problem) -> Self:
         """Return the integrator with ``additive`` filled in.

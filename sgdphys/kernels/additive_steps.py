@@ -1,4 +1,7 @@
-"""Steps for noise of constant diffusion; signature and scratch as in ``kernels.steps``."""
+"""Steps for noise of constant diffusion; signature and scratch as in ``kernels.steps``.
+
+A kick goes from one block to another: onto its own base it would be right, but four times slower, not vectorised.
+"""
 
 from __future__ import annotations
 
@@ -32,25 +35,27 @@ def sra1_step(before, after, dim, fields, kick, normals, settings, place, scratc
     With K of the next step's temperature in y; where it differs, dW = K' xi - (K' - K) (xi + eta / sqrt 3) / 2.
     """
     channels = normals.shape[0] // 2
-    inner, work = scratch[0][:dim], scratch[0][dim:]
+    inner, middle, work = scratch[0][:dim], scratch[0][dim : 2 * dim], scratch[0][2 * dim :]
     now, then = settings[AMPLITUDE], next_amplitude(settings)
     copy_rows(before, inner)
     add_force(fields, before, settings, -0.75 * settings[DT], inner)
     for row in range(dim):
         for lane in range(before.shape[1]):
-            after[row, lane] = (5.0 * before[row, lane] + 4.0 * inner[row, lane]) / 9.0
-    apply_kick(kick, normals[:channels], before, 0.75 * then, work, inner, inner)
-    apply_kick(kick, normals[channels:], before, 0.75 * ROOT_THIRD * then, work, inner, inner)
-    apply_kick(kick, normals[:channels], before, 0.5 * (now + then), work, after, after)
+            middle[row, lane] = (5.0 * before[row, lane] + 4.0 * inner[row, lane]) / 9.0
+    apply_kick(kick, normals[:channels], before, 0.75 * then, work, inner, after)
+    apply_kick(kick, normals[channels:], before, 0.75 * ROOT_THIRD * then, work, after, inner)
+    apply_kick(kick, normals[:channels], before, 0.5 * (now + then), work, middle, after)
     if now != then:
-        apply_kick(kick, normals[channels:], before, (now - then) * HALF_ROOT_THIRD, work, after, after)
+        copy_rows(after, middle)
+        apply_kick(kick, normals[channels:], before, (now - then) * HALF_ROOT_THIRD, work, middle, after)
     add_force_at(fields, inner, settings, 0.75, -2.0 / 3.0 * settings[DT], after)
 
 
 def leimkuhler_matthews_step(before, after, dim, fields, kick, normals, settings, place, scratch):
     """X <- x - dt F(x) + 1/2 (K xi + K' xi') with the deviates and temperature of the next step in K' xi'."""
-    apply_kick(kick, normals, before, 0.5 * settings[AMPLITUDE], scratch[0], before, after)
-    apply_kick(kick, scratch[2], before, 0.5 * next_amplitude(settings), scratch[0], after, after)
+    half, work = scratch[0][:dim], scratch[0][dim:]
+    apply_kick(kick, normals, before, 0.5 * settings[AMPLITUDE], work, before, half)
+    apply_kick(kick, scratch[2], before, 0.5 * next_amplitude(settings), work, half, after)
     add_force(fields, before, settings, -settings[DT], after)
 
 

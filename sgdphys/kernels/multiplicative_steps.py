@@ -1,4 +1,7 @@
-"""Steps for noise whose diffusion depends on x; signature and scratch as in ``kernels.steps``."""
+"""Steps for noise whose diffusion depends on x; signature and scratch as in ``kernels.steps``.
+
+A kick goes from one block to another: onto its own base it would be right, but not vectorised.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +38,14 @@ def milstein_step(before, after, dim, fields, kick, normals, settings, place, sc
 
 def stochastic_heun_step(before, after, dim, fields, kick, normals, settings, place, scratch):
     """Y = x - dt F(x) + K(x) xi, x <- x - dt/2 (F(x) + F(y)) + 1/2 (K(x) + K(y)) xi with K = sqrt(2 T dt) B."""
-    predicted, work = scratch[0][:dim], scratch[0][dim:]
+    predicted, middle, work = scratch[0][:dim], scratch[0][dim : 2 * dim], scratch[0][2 * dim :]
     amplitude = mean_amplitude(settings)
     apply_kick(kick, normals, before, amplitude, work, before, predicted)
     add_force(fields, before, settings, -settings[DT], predicted)
     for row in range(dim):
         for lane in range(before.shape[1]):
-            after[row, lane] = 0.5 * (before[row, lane] + predicted[row, lane])
-    apply_kick(kick, normals, predicted, 0.5 * amplitude, work, after, after)
+            middle[row, lane] = 0.5 * (before[row, lane] + predicted[row, lane])
+    apply_kick(kick, normals, predicted, 0.5 * amplitude, work, middle, after)
     add_force_at(fields, predicted, settings, 1.0, -0.5 * settings[DT], after)
 
 
@@ -53,13 +56,17 @@ def platen_step(before, after, dim, fields, kick, normals, settings, place, scra
     deviates returns b itself, so the normals move to scratch and ones take their place.
     """
     drifted, deviates, root = scratch[0][:dim], scratch[0][dim : 2 * dim], scratch[0][2 * dim : 3 * dim]
-    upper, lower, work = scratch[0][3 * dim : 4 * dim], scratch[0][4 * dim : 5 * dim], scratch[0][5 * dim :]
-    amplitude = mean_amplitude(settings)
+    upper, lower, nothing = (
+        scratch[0][3 * dim : 4 * dim],
+        scratch[0][4 * dim : 5 * dim],
+        scratch[0][5 * dim : 6 * dim],
+    )
+    work, amplitude = scratch[0][6 * dim :], mean_amplitude(settings)
     copy_rows(before, drifted)
     add_force(fields, before, settings, -settings[DT], drifted)
-    clear_rows(root)
+    clear_rows(nothing)
     take_deviates(normals, deviates)
-    apply_kick(kick, normals, before, amplitude, work, root, root)
+    apply_kick(kick, normals, before, amplitude, work, nothing, root)
     for row in range(dim):
         for lane in range(before.shape[1]):
             kicked = root[row, lane] * deviates[row, lane]
@@ -68,10 +75,8 @@ def platen_step(before, after, dim, fields, kick, normals, settings, place, scra
             after[row, lane] = 0.5 * (before[row, lane] + drifted[row, lane] + kicked)
             drifted[row, lane] += kicked
     add_force_at(fields, drifted, settings, 1.0, -0.5 * settings[DT], after)
-    clear_rows(root)
-    clear_rows(drifted)
-    apply_kick(kick, normals, upper, amplitude, work, root, root)
-    apply_kick(kick, normals, lower, amplitude, work, drifted, drifted)
+    apply_kick(kick, normals, upper, amplitude, work, nothing, root)
+    apply_kick(kick, normals, lower, amplitude, work, nothing, drifted)
     for row in range(dim):
         for lane in range(before.shape[1]):
             xi, plus, minus = deviates[row, lane], root[row, lane], drifted[row, lane]

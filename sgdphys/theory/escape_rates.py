@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import finite_number
-from sgdphys.theory.passage_quadrature import SHARES, LineProcess, passage_time
+from sgdphys.theory.passage_quadrature import LineProcess, passage_time, share_of_noise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from sgdphys.protocols import Landscape, Noise
+    from sgdphys.theory.passage_quadrature import Interpretation
 
     Array = NDArray[np.float64]
-    Interpretation = Literal["ito", "stratonovich", "hanggi-klimontovich"]
 
 __all__ = ["kramers_rate", "mean_first_passage_time"]
 
@@ -73,7 +73,7 @@ def mean_first_passage_time(
     Gardiner, Handbook of Stochastic Methods (section 5.2.7); Pontryagin, Andronov, Vitt 1933.
     """
     process = LineProcess(landscape, noise, finite_number("temperature", temperature, sign="positive"),
-                          _share(noise, interpretation))  # fmt: skip
+                          share_of_noise(noise, interpretation))  # fmt: skip
     first, last = finite_number("start", start), finite_number("target", target)
     closed = None if wall is None else finite_number("wall", wall)
     if closed is not None and (first - closed) * (last - first) < 0:
@@ -132,7 +132,7 @@ def kramers_rate(
     on the curvature, Xie, Sato, Sugiyama 2021 (arXiv 2002.03495), whose prefactor is that of Haenggi-Klimontovich.
     """
     T = finite_number("temperature", temperature, sign="positive")
-    share = _share(noise, interpretation)
+    share = share_of_noise(noise, interpretation)
     points = np.stack([_point(name, at, landscape.dim) for name, at in (("minimum", minimum), ("saddle", saddle))])
     curvatures = _curvatures(landscape, points)
     if landscape.dim == 1:
@@ -147,14 +147,6 @@ def kramers_rate(
     slope = abs(curvatures[1, 0])
     rate = slope / (2 * np.pi) * asymmetry * np.exp((logs[0] - logs[1]) / 2 - barrier)
     return _number("kramers_rate", float(rate))
-
-
-def _share(noise: Noise | None, interpretation: str | None) -> float:
-    """Return kappa, how much of T ln D belongs to the potential of the stationary state."""
-    name = interpretation if interpretation is not None else getattr(noise, "interpretation", "ito")
-    if name not in SHARES:
-        raise ValueError(f"interpretation must be one of {', '.join(SHARES)}, got {name!r}")
-    return SHARES[name]
 
 
 def _point(name: str, value: ArrayLike, dim: int) -> Array:

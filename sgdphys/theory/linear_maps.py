@@ -163,7 +163,7 @@ def symmetric_pair(hessian: ArrayLike, covariance: ArrayLike) -> tuple[Matrix, M
     if H.shape != C.shape:
         raise ValueError(f"hessian and covariance must have the same shape, got {H.shape} and {C.shape}")
     smallest = float(np.linalg.eigvalsh(C)[0])
-    if smallest < -1e-8 * np.abs(C).max():
+    if smallest < -1e-6 * np.abs(C).max():
         raise ValueError(f"covariance must be positive semi-definite, its smallest eigenvalue is {smallest:.3g}")
     return H, C
 

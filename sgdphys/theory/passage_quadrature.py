@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["SHARES", "LineProcess", "passage_time"]
+__all__ = ["Interpretation", "LineProcess", "Panels", "end_of_density", "passage_time", "share_of_noise"]
 
-SHARES = {"ito": 1.0, "stratonovich": 0.5, "hanggi-klimontovich": 0.0}
+Interpretation = Literal["ito", "stratonovich", "hanggi-klimontovich"]
+_SHARES = {"ito": 1.0, "stratonovich": 0.5, "hanggi-klimontovich": 0.0}
 _NODES, _WEIGHTS = legendre.leggauss(12)
 _REACHED, _TOLERABLE = 1e-9, 1e-6  # relative change from one refinement to the next
 _PANELS = tuple(2**k for k in range(5, 14))
@@ -53,9 +54,13 @@ class Panels(NamedTuple):
         totals = (self.widths[:, 0] * (values @ _WEIGHTS))[:-1]
         return np.asarray(np.append(0.0, np.cumsum(totals))[:, None] + self.widths * (values @ _RUNNING.T))
 
+    def weights(self) -> Array:
+        """Return the weight of each point in an integral."""
+        return np.asarray(self.widths * _WEIGHTS)
+
     def integral(self, values: Array) -> float:
         """Return the integral of the values over all panels."""
-        return float(np.sum(self.widths[:, 0] * (values @ _WEIGHTS)))
+        return float(np.sum(self.weights() * values))
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,25 @@ class LineProcess:
         return panels.running(self.reduced_slope(panels.points)) + self.share * np.log(self.diffusion(panels.points))
 
 
+def share_of_noise(noise: Noise | None, interpretation: str | None) -> float:
+    """Return kappa, the share of ln D that belongs to the potential of the stationary state.
+
+    Returns
+    -------
+    float
+        1, 1/2 or 0; by the noise where no interpretation is given.
+
+    Raises
+    ------
+    ValueError
+        The interpretation is unknown.
+    """
+    name = interpretation if interpretation is not None else getattr(noise, "interpretation", "ito")
+    if name not in _SHARES:
+        raise ValueError(f"interpretation must be one of {', '.join(_SHARES)}, got {name!r}")
+    return _SHARES[name]
+
+
 def passage_time(process: LineProcess, start: float, target: float, wall: float | None) -> float:
     """Return the mean time from start to target, with the line closed at ``wall`` or where the density ends.
 
@@ -122,7 +146,7 @@ def passage_time(process: LineProcess, start: float, target: float, wall: float 
     """
     if start == target:
         return 0.0
-    far = _end_of_density(process, start, target) if wall is None else wall
+    far = end_of_density(process, start, target) if wall is None else wall
     times = [_time(process, far, start, target, _PANELS[0])]
     for count in _PANELS[1:]:
         times.append(_time(process, far, start, target, count))
@@ -156,7 +180,19 @@ def _reach(panels: Panels, potential: Array) -> Array:
     return np.asarray(sign * (np.exp(potential + before) + np.exp(potential - lowest) * (within @ _RUNNING.T)))
 
 
-def _end_of_density(process: LineProcess, start: float, target: float) -> float:
+def end_of_density(process: LineProcess, start: float, target: float) -> float:
+    """Return where, behind the start, the stationary density has fallen by e^-60.
+
+    Returns
+    -------
+    float
+        The point, in x.
+
+    Raises
+    ------
+    ValueError
+        The landscape does not rise there.
+    """
     reach = target - start
     for _ in range(_DOUBLINGS):
         panels = Panels.between(start, start - reach, _PANELS[3])

@@ -81,8 +81,8 @@ def optimal_lr(
 
     .. math:: \mathrm{lr}^* = \frac{2 B d\, (1 - \mu)}{s\, N\, \mathrm{tr}\, C},
 
-    with the sampling factor s. The map itself spreads wider than its equation, so that its optimum lies lower where the noise is of like strength
-    in all directions.
+    with the sampling factor s. The map spreads wider than its equation, so that its optimum lies lower where the noise
+    is of like strength in all directions.
 
     Parameters
     ----------

@@ -4,11 +4,12 @@ import naive
 import numpy as np
 import pytest
 from asserts import assert_excluded, assert_within
+from least_squares_data import FOUR_SAMPLES
 
 import sgdphys as sp
 from sgdphys.integrators import EulerMaruyama, ModifiedEquation, Problem
 from sgdphys.kernels.philox import key_of
-from sgdphys.noises import Isotropic, LowRank, Minibatch
+from sgdphys.noises import Formula, GradientCovariance, Isotropic, LowRank, Minibatch, Stable
 
 # f = x^2 from the two samples (x -+ 1)^2 (and a constant): curvature 2, gradient noise of variance 4
 PARABOLA, H, C = sp.landscapes.Quadratic(2.0), 2.0, 4.0
@@ -162,6 +163,49 @@ def test_first_order_is_the_equation_that_euler_maruyama_solves():
     assert_within(squares[0].mean(), squares[1].mean(), error)
 
 
+def heun_variance(h, dt, noise, growth=0.0):
+    """Return the stationary variance of Heun's map with drift -h x and a kick of variance noise + growth x^2 a time."""
+    keep, kept_noise = 1 - h * dt + (h * dt) ** 2 / 2, (1 - h * dt / 2) ** 2 * dt
+    return kept_noise * noise / (1 - keep**2 - kept_noise * growth)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(("reading", "share"), [("ito", 0.0), ("stratonovich", 0.5), ("hanggi-klimontovich", 1.0)])
+def test_noise_that_depends_on_the_place_keeps_its_reading(order, reading, share):
+    """D = 1 + x^2 (physics.md G3): share T D' joins the Ito drift; E x^2 of the map, another reading is excluded."""
+    n, sgd, substeps = 400_000, sp.SGD(lr=0.2, batch_size=1), 4
+    cloud = sp.simulate(
+        sp.landscapes.Quadratic(1.0), Formula("1 + x**2", interpretation=reading), sgd=sgd, n_steps=400,
+        integrator=ModifiedEquation(order, substeps), n_particles=n, start=0.0, save_at=1,
+    )  # fmt: skip
+    temperature, dt = sgd.temperature, sgd.lr / substeps
+    curvature = 1 + (order - 1) * sgd.lr / 2
+    exact, wrong = (
+        heun_variance(curvature - 2 * part * temperature, dt, 2 * temperature, 2 * temperature)
+        for part in (share, 1.0 if share == 0.5 else 0.5)
+    )
+    squares = cloud["position"].values[0, :, 0] ** 2
+    error = squares.std() / np.sqrt(n)
+    assert_within(squares.mean(), exact, error)
+    assert_excluded(squares.mean(), wrong, error)
+
+
+def test_the_gradient_covariance_of_a_data_set():
+    """Least squares, C = s + (m4 - h^2) x^2 about the minimum: between SGD's .0350695 and the constant C's .0249344."""
+    n, sgd, substeps = 400_000, sp.SGD(lr=0.2, batch_size=1), 4
+    cloud = sp.simulate(
+        FOUR_SAMPLES, GradientCovariance(FOUR_SAMPLES), sgd=sgd, integrator=ModifiedEquation(1, substeps), n_steps=300,
+        n_particles=n, start=0.64, save_at=1,
+    )  # fmt: skip
+    squares = (cloud["position"].values[0, :, 0] - 0.64) ** 2
+    h, spread, minimum_noise = 1.5625, 4.515625 - 1.5625**2, 0.3896
+    exact = heun_variance(h, sgd.lr / substeps, sgd.lr * minimum_noise, sgd.lr * spread)
+    error = squares.std() / np.sqrt(n)
+    assert_within(squares.mean(), exact, error)
+    assert_excluded(squares.mean(), 0.0249344, error)
+    assert_excluded(squares.mean(), 0.0350695, error)
+
+
 def test_what_it_does_not_solve_is_refused_by_name():
     def prepare(sgd, noise=Isotropic(1.0)):  # noqa: B008
         ModifiedEquation(2, 4).prepared(Problem(PARABOLA, noise, sgd))
@@ -174,6 +218,8 @@ def test_what_it_does_not_solve_is_refused_by_name():
         prepare(sp.SGD(lr=0.1, batch_size=1, weight_decay=0.1))
     with pytest.raises(ValueError, match=r"cannot take real minibatches \(noise Minibatch\)"):
         prepare(sp.SGD(lr=0.1, batch_size=1), Minibatch())
+    with pytest.raises(ValueError, match="needs Gaussian noise, and Stable is not"):
+        prepare(sp.SGD(lr=0.1, batch_size=1), Stable(1.5))
     with pytest.raises(ValueError, match="order must be 1 or 2"):
         ModifiedEquation(3)
     with pytest.raises(ValueError, match="substeps must be"):

@@ -1,7 +1,5 @@
 """What the three splittings of underdamped Langevin dynamics share: paths, stationary states, energy, refusals."""
 
-from types import SimpleNamespace
-
 import langevin_maps
 import naive
 import numpy as np
@@ -12,7 +10,7 @@ from scipy import integrate, linalg
 import sgdphys as sp
 from sgdphys.integrators import BAOAB, OBABO, UBU, Problem
 from sgdphys.kernels.philox import key_of
-from sgdphys.noises import Full, Isotropic, LowRank, Minibatch
+from sgdphys.noises import Formula, Full, Isotropic, LowRank, Minibatch, Stable
 
 SCHEMES = pytest.mark.parametrize("scheme", [OBABO, BAOAB, UBU])
 DIFFUSION = np.array([[2.0, 0.5, 0.1], [0.5, 1.0, -0.3], [0.1, -0.3, 0.5]])
@@ -190,8 +188,8 @@ def test_what_it_does_not_solve_is_refused_by_name(scheme):
     well = sp.landscapes.Quadratic(1.0)
     name = scheme.__name__
     for noise, sgd, message in (
-        (SimpleNamespace(additive=False), None, rf"{name}.*constant diffusion.*SimpleNamespace"),
-        (SimpleNamespace(gaussian=False), None, rf"{name}.*Gaussian.*SimpleNamespace"),
+        (Formula("1 + x**2"), None, rf"{name}.*constant diffusion.*Formula"),
+        (Stable(1.5), None, rf"{name}.*Gaussian.*Stable"),
         (Minibatch(), None, rf"{name}.*Minibatch"),
         (Isotropic(1.0), sp.SGD(lr=0.1, batch_size=1, momentum=0.9), rf"{name}.*temperature= and dt=.*Isotropic"),
     ):

@@ -112,15 +112,60 @@ def assert_same_bits(first, second):
         np.testing.assert_array_equal(first, second)
 
 
-def assert_kick_has_diffusion(noise, dim, n_particles=200_000):
-    """The noise's root B satisfies B B^T = D exactly, and the covariance of its kicks is D within sampling error."""
+def assert_kick_has_diffusion(noise, landscape, points, n_particles=100_000):
+    """At each point B B^T = D to rounding, one step's kicks have covariance 2 T dt D, and its mean is the Ito drift.
+
+    The drift is -(grad f - a T div D) dt with a = 0, 1/2, 1 for Ito, Stratonovich, Haenggi-Klimontovich.
+    """
     import sgdphys as sp
 
-    flat = sp.landscapes.Quadratic(np.zeros((dim, dim)))
-    cloud = sp.simulate(flat, noise, temperature=0.5, dt=1.0, n_steps=1, n_particles=n_particles, start=0.0, save_at=1)
-    kicks = cloud["position"].values[0]
-    diffusion = noise.diffusion(np.zeros((1, dim)))[0]
-    variances = np.diag(diffusion)
-    error = np.sqrt((np.outer(variances, variances) + diffusion**2) / n_particles)
-    assert np.all(np.abs(kicks.T @ kicks / n_particles - diffusion) <= 4 * error + 1e-12)
-    assert np.all(np.abs(kicks.mean(axis=0)) <= 4 * np.sqrt(variances / n_particles) + 1e-12)
+    diffusion = noise.diffusion(points)
+    scale = np.abs(diffusion).max() + 1e-300
+    if noise.gaussian:
+        roots = roots_of(noise, points)
+        np.testing.assert_allclose(roots @ roots.transpose(0, 2, 1), diffusion, rtol=0, atol=1e-9 * scale)
+    temperature, dt = 0.5, 0.01
+    options = {"temperature": temperature, "dt": dt, "n_steps": 1, "n_particles": n_particles, "save_at": 1}
+    for point, matrix, drift in zip(points, diffusion, ito_drift(noise, landscape, points, temperature), strict=True):
+        cloud = sp.simulate(landscape, noise, **options, start=np.tile(point, (n_particles, 1)))
+        kicks = (cloud["position"].values[0] - point - dt * drift) / np.sqrt(2 * temperature * dt)
+        error = np.sqrt((np.outer(np.diag(matrix), np.diag(matrix)) + matrix**2) / n_particles)
+        assert np.all(np.abs(kicks.T @ kicks / n_particles - matrix) <= 4 * error + 1e-6 * scale + 1e-12)
+        assert np.all(np.abs(kicks.mean(axis=0)) <= 4 * np.sqrt(np.diag(matrix) / n_particles) + 1e-6)
+
+
+def ito_drift(noise, landscape, points, temperature):
+    """Return -grad f + a T div D at points (particle, coordinate)."""
+    from sgdphys.kernels import evaluate
+
+    multiple = {"ito": 0.0, "stratonovich": 0.5, "hanggi-klimontovich": 1.0}[noise.interpretation]
+    divergence = evaluate(noise.divergence_terms(landscape.dim), points, landscape.dim)
+    return multiple * temperature * divergence - landscape.gradient(points)
+
+
+def roots_of(noise, points):
+    """Return B at points (particle, coordinate) from the kick's kernel on unit deviates, one channel at a time."""
+    lanes = np.ascontiguousarray(points.T)
+    dim, channels = len(lanes), noise.channels(len(lanes))
+    term = noise.kick_term(dim)
+    roots = np.empty((len(points), dim, channels))
+    for channel in range(channels):
+        deviates = np.zeros((channels, len(points)), np.float32)
+        deviates[channel] = 1
+        out, work = np.empty(lanes.shape), np.full((noise.work_rows(dim), len(points)), np.nan)
+        parameters = np.array(term.parameters)
+        term.kernel.compiled(deviates, lanes, parameters, term.factor, work, np.zeros(lanes.shape), out)
+        roots[:, :, channel] = out.T
+    return roots
+
+
+def assert_divergence_is_derivative(noise, points, relative=1e-6):
+    """Row i of the divergence is the sum of d_j D_ij over j."""
+    from sgdphys.kernels import evaluate
+
+    dim = points.shape[1]
+    divergence = evaluate(noise.divergence_terms(dim), points, dim)
+    slopes = central_difference(noise.diffusion, points)
+    expected = np.einsum("pijj->pi", slopes)
+    scale = np.abs(slopes).max() + 1e-12
+    assert np.max(np.abs(divergence - expected)) < relative * scale

@@ -18,7 +18,7 @@ __all__ = ["squared_displacements", "time_correlation"]
 def squared_displacements(before, after, lanes, place, row, settings, parameters, own, table):
     """Update count, mean and sum of squared deviations of |x - x0|^2 and of its m parts, columns 0, 1, 2, 1, 2, ..."""
     width = np.int64(parameters[2])
-    first = 4 + width + np.int64(parameters[3]) + 1
+    first = 4 + width + np.int64(parameters[3 + width]) + 1
     for task in range(np.int64(parameters[4 + width + row]), np.int64(parameters[5 + width + row])):
         origin = width * np.int64(parameters[first + 2 * task])
         line = np.int64(parameters[first + 2 * task + 1])
@@ -59,7 +59,7 @@ def add_sample(value, table, line, column):
 def time_correlation(before, after, lanes, place, row, settings, parameters, own, table):
     """Update count, means at the origin and now, co-moments, and squares of their symmetric and antisymmetric parts."""
     width = np.int64(parameters[2])
-    first = 4 + width + np.int64(parameters[3]) + 1
+    first = 4 + width + np.int64(parameters[3 + width]) + 1
     for task in range(np.int64(parameters[4 + width + row]), np.int64(parameters[5 + width + row])):
         origin = width * np.int64(parameters[first + 2 * task])
         line = np.int64(parameters[first + 2 * task + 1])

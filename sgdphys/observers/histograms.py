@@ -67,6 +67,8 @@ class Histogram(NamedObserver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if len(self._chosen) not in {1, 2}:
+            raise ValueError(f"a histogram has one coordinate or two, got {len(self._chosen)}")
         if len(self.axes) != len(self._chosen):
             raise ValueError(
                 f"a histogram needs edges for each coordinate, got {len(self.axes)} for {len(self._chosen)} coordinates"

@@ -133,3 +133,18 @@ def test_the_bridge_is_refused_where_it_has_no_formula():
         sp.simulate(well, Isotropic(1.0), sgd=sp.SGD(lr=0.1, batch_size=1, momentum=0.5), n_steps=1, observers=bridge)
     with pytest.raises(ValueError, match="needs noise across the boundary"):
         sp.simulate(well, temperature=0.0, dt=0.1, n_steps=1, observers=bridge)
+
+
+def test_those_that_have_not_passed_are_counted():
+    cloud = plane()
+    assert int(cloud["first_passage_censored"]) == int(np.isnan(cloud["first_passage_time"]).sum())
+
+
+def test_several_regions_in_one_run():
+    start = np.stack([np.linspace(-4.0, 0.5, 130), np.linspace(2.0, 0.0, 130)], axis=1)
+    cloud = sp.simulate(
+        sp.landscapes.Quadratic(0.1 * np.eye(2)), temperature=0.3, dt=0.05, n_steps=60, start=start, seed=1, save_at=0,
+        observers=[FirstPassage("x > 0 and y < 1", name="corner"), FirstPassage("y < 1", name="low")],
+    )  # fmt: skip
+    assert_same_bits(cloud["corner_first_passage_time"].values, plane()["first_passage_time"].values)
+    assert int(cloud["low_first_passage_censored"]) < int(cloud["corner_first_passage_censored"])

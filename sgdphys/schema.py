@@ -61,7 +61,12 @@ VARIABLES: tuple[Variable, ...] = (
         "x",
         "positions of the particles; NaN after a particle left for infinity",
     ),
-    Variable("velocity", (TIME, PARTICLE, COORDINATE), "loss/x", "heavy-ball velocity v of x <- x - lr v"),
+    Variable(
+        "velocity",
+        (TIME, PARTICLE, COORDINATE),
+        "loss/x",
+        "heavy-ball velocity v of x <- x - lr v; dx/dt of underdamped motion, in sqrt(loss)",
+    ),
     Variable("start_position", (PARTICLE, COORDINATE), "x", "positions at the first step, where no frame holds them"),
     Variable("start_velocity", (PARTICLE, COORDINATE), "loss/x", "velocities at the first step"),
     Variable("potential", (TIME, PARTICLE), "loss", "loss or potential energy at the position"),

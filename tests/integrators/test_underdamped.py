@@ -152,6 +152,28 @@ def test_a_scheduled_temperature_counts_step_by_step(scheme):
 
 
 @SCHEMES
+def test_a_driven_landscape_is_followed_to_second_order(scheme):
+    """x'' = -x - gamma x' - sin 2t without noise; a drive held during each step would be of first order."""
+    friction, t1 = 0.5, 2.0
+    driven = sp.landscapes.Driven(
+        sp.landscapes.Quadratic(1.0), sp.landscapes.Linear([1.0]), lambda t: np.sin(2 * np.asarray(t))
+    )
+
+    def rates(t, state):
+        return [state[1], -state[0] - friction * state[1] - np.sin(2 * t)]
+
+    exact = integrate.solve_ivp(rates, (0, t1), [1.0, 0.0], rtol=1e-10, atol=1e-12).y[:, -1]
+
+    def error(dt):
+        cloud = sp.simulate(
+            driven, temperature=0.0, dt=dt, integrator=scheme(friction), t1=t1, n_particles=1, start=1.0, save_at=1
+        )
+        return np.linalg.norm(states(cloud)[0] - exact)
+
+    assert error(0.1) / error(0.05) == pytest.approx(4, rel=0.1)
+
+
+@SCHEMES
 def test_a_run_goes_on_from_a_cloud_to_the_bit(scheme):
     options = {"temperature": 0.2, "dt": 0.1, "integrator": scheme(), "n_particles": 70, "save_at": 1}
     well = sp.landscapes.DoubleWell()

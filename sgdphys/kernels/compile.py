@@ -30,6 +30,7 @@ _HEADER = """\
 # Written by sgdphys; safe to delete.
 import numpy as np
 from numba import njit
+from sgdphys.kernels.row_tiles import TILE_SIDE, turn_tile
 from sgdphys.kernels.stack import STACK_LANES, stack_row
 from sgdphys.kernels.vector_tiles import TILE_ROWS, add_lanes, add_tiles, tile_lanes
 from sgdphys.kernels.pointers import FIELD, KICK, NORMALS, OBSERVER, SAMPLE

@@ -1,8 +1,8 @@
 """Block kernels of losses that are a mean over samples: the gathers and the linear models.
 
 The data of a finite sum are a flat table, one row a sample: its inputs, then its target. A sample kernel first gathers
-the row of each lane into its work, four numbers a pass, and then computes on contiguous lanes; a table by rows is
-faster than one by columns as soon as a column leaves the first-level cache, and no slower below. Fields go over all
+the row of each lane into its work, in tiles of four rows by four numbers, and then computes on contiguous lanes; a
+table by columns would be slower, the more so where a column leaves the first-level cache. Fields go over all
 samples and keep what they need between two passes over the coordinates in a row on the stack.
 
 ``loss_of(prediction, target)`` and ``slope_of``, its derivative by the prediction, are bound when a kernel is made.
@@ -18,6 +18,7 @@ from sgdphys.kernels.linear_algebra import accumulate_product
 from sgdphys.kernels.vector_math import exp, log
 
 if TYPE_CHECKING:
+    from sgdphys.kernels.row_tiles import TILE_SIDE, turn_tile
     from sgdphys.kernels.stack import STACK_LANES, stack_row
 
     def loss_of(prediction, target): ...  # the stand-in for what a kernel is bound to
@@ -69,16 +70,16 @@ def phase_slope(prediction, target):
 def gather_rows(table, indices, length, work):
     """Copy row ``indices[lane]`` of the flat ``table``, ``length`` numbers, to the column ``work[:length, lane]``."""
     lanes = indices.shape[0]
-    whole = length - length % 4
-    for column in range(0, whole, 4):
-        for lane in range(lanes):
-            place = np.uint64(indices[lane] * length + column)
-            work[column, lane] = table[place]
-            work[column + 1, lane] = table[place + np.uint64(1)]
-            work[column + 2, lane] = table[place + np.uint64(2)]
-            work[column + 3, lane] = table[place + np.uint64(3)]
-    for column in range(whole, length):
-        for lane in range(lanes):
+    tiled = lanes - lanes % TILE_SIDE if length >= TILE_SIDE else 0
+    for column in range(0, length if tiled else 0, TILE_SIDE):
+        top = min(column, length - TILE_SIDE)  # the last tile may overlap the one before
+        for lane in range(0, tiled, TILE_SIDE):
+            first, second = indices[np.uint64(lane)], indices[np.uint64(lane + 1)]
+            third, fourth = indices[np.uint64(lane + 2)], indices[np.uint64(lane + 3)]
+            starts = first * length + top, second * length + top, third * length + top, fourth * length + top
+            turn_tile(table, starts, work, (top, lane))
+    for column in range(length):
+        for lane in range(tiled, lanes):
             work[column, lane] = table[np.uint64(indices[lane] * length + column)]
 
 

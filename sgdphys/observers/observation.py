@@ -40,6 +40,8 @@ class Run:
         Size of the ensemble.
     bound
         A particle beyond it is lost.
+    weight_decay
+        That of the SGD settings; the loss is f + (weight_decay / 2) |x|^2.
     """
 
     dim: int
@@ -53,6 +55,7 @@ class Run:
     clock: Timing
     n_particles: int
     bound: float
+    weight_decay: float = 0.0
 
     @property
     def overdamped(self) -> bool:

@@ -13,9 +13,10 @@ from sgdphys.kernels import ObserverKernel
 from sgdphys.kernels.energies import listed
 from sgdphys.kernels.observing import GRANULE
 from sgdphys.kernels.work import work
+from sgdphys.landscapes.quadratic import Quadratic
 from sgdphys.observers.naming import NamedObserver
 from sgdphys.observers.observation import Observation, Run, Timing, Variables
-from sgdphys.protocols import Landscape
+from sgdphys.protocols import Landscape, Term
 
 __all__ = ["Work"]
 
@@ -45,8 +46,8 @@ class Work(NamedObserver):
     Parameters
     ----------
     energy
-        ``"loss"``, the landscape that is simulated; or another landscape, such as a quadratic Phi. One with a protocol
-        is taken to follow that of the run.
+        ``"loss"``, that of the landscape that is simulated, with the weight decay of SGD; or another landscape, such
+        as a quadratic Phi. One with a protocol is taken to follow that of the run.
     name
         Word that begins the names of the variables.
 
@@ -111,11 +112,17 @@ class Work(NamedObserver):
             raise ValueError(f"{type(energy).__name__} has no potential: give Work(energy=...) a landscape")
         if energy.dim != run.dim:
             raise ValueError(f"the energy must have {run.dim} coordinates like the run, got {energy.dim}")
+        decay = self._decay(run)
         if not hasattr(energy, "protocol"):
-            return energy.potential_terms(), ()
+            return (*energy.potential_terms(), *decay), ()
         if energy is not run.landscape and getattr(run.landscape, "protocol", None) != energy.protocol:
             raise ValueError("an energy with a protocol must have that of the landscape that is simulated")
-        return energy.base.potential_terms(), energy.drive.potential_terms()
+        return (*energy.base.potential_terms(), *decay), energy.drive.potential_terms()
+
+    def _decay(self, run: Run) -> tuple[Term, ...]:
+        if not isinstance(self.energy, str) or run.weight_decay == 0:
+            return ()
+        return Quadratic(run.weight_decay * np.eye(run.dim)).potential_terms()
 
 
 def _variables(own: Array) -> Variables:

@@ -63,8 +63,8 @@ def test_sums_and_multiples_stay_driven():
 
 
 @pytest.mark.parametrize("build", [
-    lambda driven: BOWL + driven, lambda driven: sp.landscapes.Scaled(driven, 2.0), lambda driven: Driven(driven, RAMP, 1),
-    lambda driven: Driven(BOWL, driven, 1),
+    lambda driven: BOWL + driven, lambda driven: sp.landscapes.Scaled(driven, 2.0),
+    lambda driven: Driven(driven, RAMP, 1), lambda driven: Driven(BOWL, driven, 1),
 ])  # fmt: skip
 def test_it_is_no_part_of_other_landscapes(build):
     """The wrong variant loses the drive."""

@@ -158,5 +158,5 @@ def test_weights_and_planes_that_are_none_are_refused(arguments, message):
 
 @pytest.mark.parametrize("observer", [Currents(plane=(0, 2)), Currents(plane=(1, 1)), Currents(weight=np.eye(3))])
 def test_what_does_not_fit_the_run_is_refused(observer):
-    with pytest.raises(ValueError, match="coordinate|shape"):
+    with pytest.raises(ValueError, match=r"coordinate|shape"):
         sp.simulate(sp.landscapes.Quadratic(HESSIAN), temperature=0.1, dt=0.1, n_steps=1, observers=[observer])

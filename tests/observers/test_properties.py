@@ -1,6 +1,7 @@
-"""What every observer promises: the same bits for any threads, blocks and interruptions, and lost particles left out."""
+"""What every observer promises: the same bits for any threads, blocks and interruptions, lost particles left out."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -136,6 +137,29 @@ def test_lost_particles_do_not_poison(observer):
         inside = cloud["histogram_count"].values[-1].sum() + cloud["histogram_below"].values[-1].sum()
         assert int(cloud["histogram_lost"][-1]) == 60
         assert inside + cloud["histogram_above"].values[-1].sum() == 140
+
+
+BYTES = {  # per particle, in two coordinates, as the docstrings say
+    "moments": 4 * 11 / 256, "first passage": 8, "histogram": 0, "histogram in the plane": 0,
+    "displacement": 2 * 16 + 12 * 7 / 512, "correlation": 2 * 16 + 6 * 13 / 512, "currents": 8 + 3 / 51,
+    "weighted currents": 8 + 2 / 51, "snapshots": 3 * 16, "work": 24, "work of another energy": 24,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", OBSERVERS)
+def test_memory_is_what_the_docstrings_say(which, monkeypatch):
+    n, seen = 2**18, []
+    make = Ensemble.__init__
+
+    def watched(ensemble, *arguments):
+        make(ensemble, *arguments)
+        seen.append(ensemble.memory.own.nbytes + ensemble.memory.tables.nbytes)
+
+    monkeypatch.setattr(Ensemble, "__init__", watched)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        run(OBSERVERS[which], n_particles=n, n_steps=40)
+    assert abs(seen[0] / n - BYTES[which]) < 0.01 * BYTES[which] + 0.3  # .3: tables for each thread
 
 
 def test_two_observers_of_one_kind_need_names():

@@ -153,11 +153,22 @@ def test_few_effective_samples_are_warned_of():
 def test_runs_without_change_and_energies_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="needs something that changes"):
         sp.simulate(ONE, temperature=1.0, dt=0.1, t1=1.0, observers=[Work()])
+    options = {"temperature": sp.schedules.Linear(1.0, 0.5, 0, 1), "dt": 0.1, "t1": 1.0}
     with pytest.raises(ValueError, match="must have 1 coordinates"):
-        options = {"temperature": sp.schedules.Linear(1.0, 0.5, 0, 1), "dt": 0.1, "t1": 1.0}
         sp.simulate(ONE, observers=[Work(sp.landscapes.Quadratic(np.eye(2)))], **options)
     with pytest.raises(ValueError, match="energy must be"):
         Work(energy="phi")
+
+
+def test_the_loss_includes_the_weight_decay():
+    """First law with the recorded potential, which includes it too."""
+    sgd = sp.SGD(lr=0.1, batch_size=2, weight_decay=0.5)
+    cloud = sp.simulate(
+        Driven(ONE, sp.landscapes.Linear([1.0]), sp.schedules.Linear(0.0, 0.3, 0.0, 1.0)), sp.noises.Isotropic(1.0),
+        sgd=sgd, n_steps=10, n_particles=2000, start=1.0, observers=[Work()], save_at=2, record_potential=True,
+    )  # fmt: skip
+    gained = cloud["potential"].values[-1] - cloud["potential"].values[0]
+    np.testing.assert_allclose(cloud["heat"] + cloud["work"], gained, rtol=1e-9)
 
 
 def test_without_noise_there_is_no_reduced_work():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from asserts import assert_excluded, assert_within
+from asserts import assert_excluded, assert_second_order, assert_within
 from chains import assert_blocks_do_not_matter, assert_paths_equal, second_moment
 from growing_noise import Growing
 from scipy import linalg
@@ -58,6 +58,18 @@ def test_stationary_covariance_solves_the_discrete_lyapunov_equation(hessian, no
     kicks = 2 * temperature * dt * (half @ diffusion @ half + u @ diffusion @ u / 12)
     exact = linalg.solve_discrete_lyapunov(one - u + u @ u / 2, kicks)
     assert_within(x.T @ x / n, exact, covariance_error(exact, n))
+
+
+def test_a_driven_landscape_is_followed_to_second_order():
+    """At T = 0 in x^2/2 + x sin t from rest: x = (cos t - sin t - exp(-t))/2; the error falls by four."""
+    driven = sp.landscapes.Driven(sp.landscapes.Quadratic(1.0), sp.landscapes.Linear(1.0), np.sin)
+    options = {"temperature": 0.0, "t1": 2.0, "n_particles": 1, "start": 0.0, "save_at": 1}
+    errors = [
+        sp.simulate(driven, dt=dt, integrator=SRA1(), **options)["position"].item()
+        - (np.cos(2) - np.sin(2) - np.exp(-2)) / 2
+        for dt in (0.1, 0.05, 0.025)
+    ]
+    assert_second_order(errors)
 
 
 def test_bits_do_not_depend_on_blocks():

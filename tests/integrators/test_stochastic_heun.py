@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from asserts import assert_excluded, assert_within
+from asserts import assert_excluded, assert_second_order, assert_within
 from chains import READINGS, Dense, assert_blocks_do_not_matter, assert_paths_equal, second_moment
 from growing_noise import Growing
 
@@ -63,6 +63,18 @@ def test_stationary_variance_is_that_of_the_chain():
     square, error = second_moment(StochasticHeun(), sp.landscapes.Quadratic(2.0), **options)
     assert_within(square, 0.05 * 0.75 / (0.75 + 0.0625), error)
     assert_excluded(square, 0.05, error)
+
+
+def test_a_driven_landscape_is_followed_to_second_order():
+    """At T = 0 in x^2/2 + x sin t from rest: x = (cos t - sin t - exp(-t))/2; the error falls by four."""
+    driven = sp.landscapes.Driven(sp.landscapes.Quadratic(1.0), sp.landscapes.Linear(1.0), np.sin)
+    options = {"temperature": 0.0, "t1": 2.0, "n_particles": 1, "start": 0.0, "save_at": 1}
+    errors = [
+        sp.simulate(driven, dt=dt, integrator=StochasticHeun(), **options)["position"].item()
+        - (np.cos(2) - np.sin(2) - np.exp(-2)) / 2
+        for dt in (0.1, 0.05, 0.025)
+    ]
+    assert_second_order(errors)
 
 
 @pytest.mark.parametrize("noise", [None, Growing()], ids=["additive", "multiplicative"])

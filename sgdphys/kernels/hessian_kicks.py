@@ -11,7 +11,8 @@ __all__ = ["DIFFERENCE_STEP", "MOST_COORDINATES", "absolute_hessian_kick", "hess
 
 DIFFERENCE_STEP = 6e-6  # times 1 + |x|: cube root of the rounding unit, the best step of a central difference
 MOST_COORDINATES = 8
-SWEEPS = 7  # of Jacobi's rotations over all pairs; they converge quadratically, 8 coordinates to rounding in 6
+SWEEPS_OF_THREE = 4  # of Jacobi's rotations over all pairs, until what is left off the diagonal is rounding
+SWEEPS = 8  # for more; matrices of 8 coordinates, nearly degenerate ones among them, took up to 8
 HALF = 0.5
 
 
@@ -71,7 +72,7 @@ def diagonalise(matrix, vectors, turn, dim):
     for i in range(dim):
         for lane in range(matrix.shape[1]):
             vectors[i * dim + i, lane] = 1.0
-    for _ in range(SWEEPS if dim > 2 else 1):
+    for _ in range(SWEEPS if dim > 3 else SWEEPS_OF_THREE if dim == 3 else 1):
         for p in range(dim - 1):
             for q in range(p + 1, dim):
                 find_turn(matrix[p * dim + p], matrix[q * dim + q], matrix[p * dim + q], turn)

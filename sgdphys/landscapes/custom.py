@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sgdphys.checks import whole_number
-from sgdphys.kernels import BlockTerm, FieldKernel
-from sgdphys.kernels.compile import load_module
+from sgdphys.kernels import BlockTerm
+from sgdphys.kernels.user_functions import describe_failure, field_of, full_name, plain_function, source_hash
 from sgdphys.landscapes.base import BlockLandscape, as_points, finite_array
 
 __all__ = ["Custom"]
@@ -79,7 +77,7 @@ class Custom(BlockLandscape):
             try:
                 _ = term.kernel.compiled
             except Exception as error:
-                raise ValueError(f"numba cannot compile {_name(function)}: {_reason(error)}") from None
+                raise ValueError(f"numba cannot compile {full_name(function)}: {describe_failure(error)}") from None
 
     def _check_gradient(self, points: Array) -> None:
         with np.errstate(all="ignore"):
@@ -100,9 +98,9 @@ class Custom(BlockLandscape):
         return self.potential(points)[:, np.newaxis, np.newaxis]
 
     def _terms(self) -> tuple[BlockTerm, BlockTerm]:
-        arguments = (self.coordinates, self.separate)
-        potential = _kernel(self.potential_function, "potential", *arguments)
-        return BlockTerm(potential), BlockTerm(_kernel(self.gradient_function, "gradient", *arguments))
+        potential = field_of(self.potential_function, self.coordinates, 1, self.separate)
+        gradient = field_of(self.gradient_function, self.coordinates, self.coordinates, self.separate)
+        return BlockTerm(potential), BlockTerm(gradient)
 
     @property
     def dim(self) -> int:
@@ -126,27 +124,8 @@ class Custom(BlockLandscape):
     def configuration(self) -> dict[str, Any]:
         """Return the class name, the qualified names of the functions and a hash of their source."""
         functions = (self.potential_function, self.gradient_function)
-        digest = hashlib.sha256("\n".join(map(_source, functions)).encode()).hexdigest()
-        names = {"potential": _name(functions[0]), "gradient": _name(functions[1])}
-        return {"landscape": "Custom", **names, "dim": self.dim, "source_hash": digest}
-
-
-def _plain(function: Function) -> Function:
-    plain: Function = getattr(function, "py_func", function)
-    return plain
-
-
-def _name(function: Function) -> str:
-    plain = _plain(function)
-    return f"{plain.__module__}.{plain.__qualname__}"
-
-
-def _source(function: Function) -> str:
-    plain = _plain(function)
-    try:
-        return inspect.getsource(plain)
-    except (OSError, TypeError):
-        return repr((plain.__code__.co_code, plain.__code__.co_consts, plain.__code__.co_names))
+        names = {"potential": full_name(functions[0]), "gradient": full_name(functions[1])}
+        return {"landscape": "Custom", **names, "dim": self.dim, "source_hash": source_hash(*functions)}
 
 
 def _signature(potential: Function, gradient: Function, dim: int | None) -> tuple[int, bool]:
@@ -154,7 +133,7 @@ def _signature(potential: Function, gradient: Function, dim: int | None) -> tupl
     for function in (potential, gradient):
         if not callable(function):
             raise ValueError(f"potential and gradient must be functions, got {type(function).__name__}")
-    counts = [len(inspect.signature(_plain(function)).parameters) for function in (potential, gradient)]
+    counts = [len(inspect.signature(plain_function(function)).parameters) for function in (potential, gradient)]
     if counts[0] != counts[1] or not counts[0]:
         raise ValueError(f"potential and gradient must take the same arguments, got {counts[0]} and {counts[1]}")
     coordinates = counts[0] if dim is None else whole_number("dim", dim)
@@ -163,41 +142,6 @@ def _signature(potential: Function, gradient: Function, dim: int | None) -> tupl
     if counts[0] != 1 and counts[0] != coordinates:
         raise ValueError(f"dim={dim} does not fit functions of {counts[0]} arguments")
     return coordinates, counts[0] == coordinates
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Failed in")]
-    detail = next((f" {line.removeprefix('>>> ')}" for line in telling if line.startswith(">>>")), "")
-    return f"{telling[0] if telling else type(error).__name__}{detail} (functions that it calls must be njit functions)"
-
-
-@functools.lru_cache(maxsize=512)
-def _kernel(function: Function, field: str, dim: int, separate: bool) -> FieldKernel:
-    text = _binder(field, dim, separate)
-    return FieldKernel.in_process(load_module(text, lambda: text).bind(function))
-
-
-def _binder(field: str, dim: int, separate: bool) -> str:
-    """Write a module whose ``bind`` makes a block kernel of a function of one point."""
-    arguments = ", ".join(f"x[{i}, lane]" for i in range(dim)) if separate else "point"
-    fill = [] if separate else [f"for i in range({dim}):", "    point[i] = x[i, lane]"]
-    if field == "potential" or (separate and dim == 1):
-        add = [f"out[0, lane] += factor * function({arguments})"]
-    else:
-        add = [f"value = function({arguments})"]
-        if separate:  # a tuple, whose entries may differ in type
-            add += [f"out[{i}, lane] += factor * value[{i}]" for i in range(dim)]
-        else:
-            add += [f"for i in range({dim}):", "    out[i, lane] += factor * value[i]"]
-    body = "\n".join("            " + line for line in fill + add)
-    prepare = "" if separate else f"        point = np.empty({dim})\n"
-    return (
-        "def bind(function):\n"
-        "    function = function if hasattr(function, 'py_func') else njit(error_model='numpy')(function)\n\n"
-        f"    def {field}(x, parameters, factor, out):\n{prepare}"
-        f"        for lane in range(x.shape[1]):\n{body}\n\n    return {field}\n"
-    )
 
 
 def _central_difference(field: Callable[[Array], Array], points: Array) -> Array:

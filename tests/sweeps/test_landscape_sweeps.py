@@ -10,8 +10,9 @@ import xarray as xr
 import sgdphys as sp
 from sgdphys.errors import DivergenceWarning, StoreError
 from sgdphys.landscapes import DoubleWell, Expression, Quadratic
-from sgdphys.noises import Diagonal, Isotropic
+from sgdphys.noises import Diagonal, Formula, Isotropic
 from sgdphys.store import verify
+from sgdphys.sweeps.references import reference_of
 
 BOWL = Quadratic(np.diag([1.0]))
 SMALL = {"temperatures": [0.1, 0.4], "seeds": [0, 1], "dt": 0.1, "n_steps": 60, "n_particles": 500, "save_at": 4}
@@ -261,3 +262,11 @@ def test_stationary_variance_of_an_asymmetric_well_is_centred():
         exact = ((points - mean) ** 2 * weight).sum() / weight.sum()
         assert found == pytest.approx(exact, rel=2e-3)  # grid spacing; uncentred it would be several times as large
         assert mean**2 > exact
+
+
+def test_noise_that_depends_on_the_place_has_no_reference_and_needs_a_time_step():
+    """D at the origin stands for no D(x): nothing is suggested or compared from it."""
+    noise = Formula("1 + x**2")
+    with pytest.raises(ValueError, match="give dt=: no time step is suggested for noise whose D depends on x"):
+        sp.sweep(BOWL, noise, **{**SMALL, "dt": None})
+    assert np.all(np.isnan(list(reference_of(BOWL, noise, 0.1, None, None).stationary["variance"])))

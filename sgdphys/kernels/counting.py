@@ -23,7 +23,7 @@ def histogram(before, after, lanes, place, row, settings, parameters, own, table
             value = after[np.int64(parameters[3 + 2 * axis]), lane]
             cell = last_edge_up_to(parameters, first, edges, value)
             if outside < 0 and (cell < 0 or cell >= edges - 1):
-                outside = 1 + 2 * axis + (0 if cell < 0 else 1)
+                outside = np.int64(1 + 2 * axis + (0 if cell < 0 else 1))
             column = column * (edges - 1) + cell
             first += edges
         column = column + 1 + 2 * axes if outside < 0 else outside
@@ -40,8 +40,18 @@ def is_kept(x, lane, parameters):
 
 def last_edge_up_to(edges, first, count, value):
     """Return the number of the last of ``count`` rising edges from ``first`` on that does not exceed value, or -1."""
-    low = np.int64(-1)
-    high = np.int64(count)
+    lowest = edges[first]
+    highest = edges[first + count - 1]
+    if not value >= lowest:
+        return np.int64(-1)
+    if value >= highest:
+        return np.int64(count - 1)
+    # equal spacing takes one guess, other edges take bisection
+    guess = min(np.int64((value - lowest) / (highest - lowest) * (count - 1)), np.int64(count - 2))
+    if edges[first + guess] <= value and value < edges[first + guess + 1]:
+        return guess
+    low = np.int64(0)
+    high = np.int64(count - 1)
     while high - low > 1:
         middle = (low + high) >> 1
         if edges[first + middle] <= value:

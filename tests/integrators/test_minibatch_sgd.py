@@ -41,13 +41,13 @@ def variance(values):
 )
 def test_four_samples(lr, batch, sampling, exact):
     """Physics.md G1; excluded: the equation's variance, and the factor 1 - B/N (or N/(N - 1) in C)."""
-    cloud = stationary_cloud(FOUR_SAMPLES, sp.SGD(lr=lr, batch_size=batch, sampling=sampling), 400_000, 100)
+    cloud = stationary_cloud(FOUR_SAMPLES, sp.SGD(lr=lr, batch_size=batch, sampling=sampling), 200_000, 100)
     estimate, error = variance(cloud["position"].values[0, :, 0])
     factor = 1.0 if sampling == "replacement" else 2 / 3
     assert_within(estimate, exact, error)
     assert_excluded(estimate, factor * lr * 0.3896 / (2 * batch * 1.5625), error)
     assert_excluded(estimate, exact * (4 / 3 if sampling == "replacement" else 3 / 4), error)
-    assert_within(cloud["position"].values.mean(), 0.64, np.sqrt(estimate / 400_000))
+    assert_within(cloud["position"].values.mean(), 0.64, np.sqrt(estimate / 200_000))
 
 
 def test_the_noise_of_the_minimum_alone_is_excluded():
@@ -84,7 +84,7 @@ def test_twenty_samples_in_three_coordinates(sgd, exact):
 @pytest.mark.parametrize("sampling", ["replacement", "without"])
 def test_weight_decay(sampling):
     """A ridge: minimum and covariance of the loss with (wd/2) |x|^2; those without it are excluded."""
-    n, plain = 200_000, sp.SGD(lr=0.1, batch_size=5, sampling=sampling, n_samples=20)
+    n, plain = 100_000, sp.SGD(lr=0.1, batch_size=5, sampling=sampling, n_samples=20)
     sgd = sp.SGD(lr=0.1, batch_size=5, sampling=sampling, weight_decay=0.5, n_samples=20)
     ridge, bare = (sp.theory.exact_sgd_covariance(TWENTY.inputs, TWENTY.targets, each) for each in (sgd, plain))
     cloud = stationary_cloud(TWENTY, sgd, n, 150)["position"].values[0]

@@ -47,10 +47,10 @@ def test_variance_and_kurtosis_of_two_valued_noise(substeps, golden, kurtosis):
 @pytest.mark.parametrize("sampling", ["replacement", "without"])
 def test_noise_that_grows_with_the_distance(sampling):
     """Data of G1, B = 2, l = 3, weight decay: S from its own recursion; SGD's variance is excluded."""
-    n, lr, substeps, wd, batch = 400_000, 0.2, 3, 0.3, 2
+    n, lr, substeps, wd, batch = 150_000, 0.2, 3, 0.3, 2
     sgd = sp.SGD(lr=lr, batch_size=batch, weight_decay=wd, sampling=sampling)
     cloud = sp.simulate(
-        G1, sgd=sgd, integrator=VarianceAmplifiedGradient(substeps), n_steps=200, n_particles=n, start=0.5, save_at=1
+        G1, sgd=sgd, integrator=VarianceAmplifiedGradient(substeps), n_steps=100, n_particles=n, start=0.5, save_at=1
     )
     a, y = G1.inputs[:, 0], G1.targets
     h = np.mean(a**2)

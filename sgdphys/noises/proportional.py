@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from sgdphys.kernels.nested_terms import nested
 from sgdphys.kernels.state_dependent_kicks import constant_field, scaled_factor_kick
 from sgdphys.noises.base import BlockNoise
 from sgdphys.noises.gaussian import Full
-from sgdphys.noises.state_dependent import FieldNoise, check_diffusion_at_minima, landscape_of
+from sgdphys.noises.state_dependent import FieldNoise, landscape_of
 
 if TYPE_CHECKING:
     from sgdphys.protocols import Landscape, Term
@@ -66,6 +66,7 @@ class ProportionalToLoss(FieldNoise):
     factor: float = 1.0
     matrix: ArrayLike | None = None
     floor: float = 0.0
+    advice: ClassVar[str] = "add a constant to the loss, or give floor="
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", finite_number("factor", self.factor, sign="not negative"))
@@ -104,7 +105,7 @@ class ProportionalToLoss(FieldNoise):
         """Return the noise of a landscape; ValueError where it does not fit, or D is negative at a minimum."""
         noise = replace(self, landscape=landscape_of(self, landscape))
         noise.diffusion_terms(landscape.dim)
-        check_diffusion_at_minima(noise, landscape, "add a constant to the loss, or give floor=")
+        noise.check_minima(landscape)
         return noise
 
     def diffusion_terms(self, dim: int) -> tuple[BlockTerm, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from sgdphys.noises.base import BlockNoise
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["INTERPRETATIONS", "FieldNoise", "check_diffusion_at_minima", "check_interpretation", "landscape_of"]
+__all__ = ["INTERPRETATIONS", "FieldNoise", "check_diffusion", "check_interpretation", "landscape_of"]
 
 Array = NDArray[np.float64]
 INTERPRETATIONS = ("ito", "stratonovich", "hanggi-klimontovich")
@@ -35,6 +35,7 @@ class FieldNoise(BlockNoise):
     """
 
     additive = False
+    advice: ClassVar[str] = "give another D, or keep particles away"
 
     @property
     @abstractmethod
@@ -53,8 +54,17 @@ class FieldNoise(BlockNoise):
     def bound(self, landscape: Any) -> Self:
         """Return the noise for a landscape; raise ValueError where D is not one at the landscape's known minima."""
         self.diffusion_terms(landscape.dim)
-        check_diffusion_at_minima(self, landscape)
+        self.check_minima(landscape)
         return self
+
+    def check_minima(self, landscape: Any) -> None:
+        """Raise ValueError where D is negative or not finite at a known minimum, where particles are sure to come."""
+        minima = np.asarray(getattr(landscape, "minima", ()), dtype=np.float64).reshape(-1, landscape.dim)
+        check_diffusion(self, minima, "the landscape's minimum")
+
+    def check_starts(self, starts: Array) -> None:
+        """Raise ValueError where D is negative or not finite at one of some starts (particle, coordinate)."""
+        check_diffusion(self, starts, "the start")
 
     def diffusion(self, x: Array) -> Array:
         """Return D at ``x`` (particle, coordinate), shape (particle, coordinate, coordinate)."""
@@ -100,28 +110,34 @@ def check_interpretation(interpretation: str, kind: str) -> None:
         )
 
 
-def check_diffusion_at_minima(noise: Any, landscape: Any, advice: str = "give another D") -> None:
-    """Refuse a D(x) that is no diffusion where particles are sure to come: at the known minima of the landscape.
+def check_diffusion(noise: Any, points: Array, place: str) -> None:
+    """Refuse a D(x) that is no diffusion at points where particles are sure to be.
+
+    Parameters
+    ----------
+    noise
+        Has ``diffusion(x)`` and ``advice``, what to do about a negative one.
+    points
+        Shape (particle, coordinate).
+    place
+        What the message calls them.
 
     Raises
     ------
     ValueError
-        D is negative or not finite at a minimum.
+        D is negative or not finite at one of them.
     """
-    minima = np.asarray(getattr(landscape, "minima", ()), dtype=np.float64).reshape(-1, landscape.dim)
-    if not len(minima):
-        return
     with np.errstate(all="ignore"):
-        diffusion = noise.diffusion(minima)
-    for point, matrix in zip(minima, diffusion, strict=True):
-        where = ", ".join(f"{value:.6g}" for value in point)
+        diffusion = noise.diffusion(points)
+    for point, matrix in zip(points, diffusion, strict=True):
+        where = f"{place} ({', '.join(f'{value:.6g}' for value in point)})"
         if not np.all(np.isfinite(matrix)):
-            raise ValueError(f"the diffusion of {noise!r:.80} is not finite at the minimum ({where}) of the landscape")
+            raise ValueError(f"the diffusion of {noise!r:.80} is not finite at {where}")
         eigenvalues = np.linalg.eigvalsh(matrix)
         if eigenvalues[0] < -1e-10 * max(abs(eigenvalues)):
             raise ValueError(
-                f"the diffusion of {noise!r:.80} must not be negative, at the minimum ({where}) of the landscape it is "
-                f"{eigenvalues[0]:.6g}: {advice}"
+                f"the diffusion of {noise!r:.80} must not be negative, at {where} it is {eigenvalues[0]:.6g}: "
+                f"{noise.advice}"
             )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sgdphys.checks import whole_number
 from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.observers.observation import Observer
-from sgdphys.simulation.bounds import bound_of
+from sgdphys.simulation.bounds import bound_of, some_of
 from sgdphys.simulation.dynamics import Dynamics
 from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.starts import (
@@ -158,6 +158,8 @@ def plan(request: Request) -> Plan:
 
     observed = tuple(map(looks, request.observers))
     timetable = Timetable(steps(request.save_at, "save_at"), observed)
+    if first == 0 and hasattr(dynamics.noise, "check_starts"):
+        dynamics.noise.check_starts(some_of(state[:, : dynamics.dim]))
     bound = bound_of(dynamics, state, clock.time(last) - clock.time(first))
     return Plan(request, state, first, last, clock, timetable, bound)
 

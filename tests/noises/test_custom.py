@@ -92,7 +92,7 @@ def test_a_compiled_function_serves_as_well():
         (lambda: Custom(calls_python), "numba cannot compile .*calls_python"),
         (lambda: Custom(squared, interpretation="backward"), "interpretation must be one of"),
         (lambda: Custom(squared).bound(sp.landscapes.Quadratic(np.eye(2))), "has 1 coordinates, the landscape has 2"),
-        (lambda: Custom(above).bound(sp.landscapes.DoubleWell()), "must not be negative, at the minimum"),
+        (lambda: Custom(above).bound(sp.landscapes.DoubleWell()), "must not be negative, at the landscape.s minimum"),
     ],
 )  # fmt: skip
 def test_refusals(make, message):

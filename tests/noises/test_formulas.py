@@ -133,8 +133,11 @@ TENSOR = [["1", "x*y"], ["x*y", "1"]]
         (lambda: Formula(["1", "x"], dim=3), "names 2 coordinates, and there are 3"),
         (lambda: Formula("1 + y**2").bound(BOWL), "names 2 coordinates, and there are 1"),
         (lambda: Formula(["1", "1"]).bound(BOWL), "has 2 coordinates, the landscape has 1"),
-        (lambda: Formula("x - 1").bound(BOWL), r"must not be negative, at the minimum \(0\) of the landscape it is -1"),
-        (lambda: Formula("1/x**2").bound(BOWL), r"not finite at the minimum \(0\)"),
+        (lambda: Formula("x - 1").bound(BOWL), r"must not be negative, at the landscape.s minimum \(0\) it is -1"),
+        (lambda: Formula("1/x**2").bound(BOWL), r"not finite at the landscape.s minimum \(0\)"),
+        (lambda: sp.simulate(
+            BOWL, Formula("1 - x**2"), temperature=1.0, dt=0.1, n_steps=1, n_particles=2, start=2.0),
+         r"must not be negative, at the start \(2\) it is -3: give another D, or keep"),
         (lambda: sp.fokker_planck.stationary(
             BOWL, Formula("1 + x**2"), temperature=1.0, grid=sp.Grid([(-3, 3, 20)])), "the diffusion depends on x"),
         (lambda: sp.simulate(

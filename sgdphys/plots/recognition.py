@@ -28,6 +28,8 @@ __all__ = ["draw_dataset"]
 _MARGIN, _CELLS = 1e-3, 4000  # of the grid of a Gibbs state, three times as wide as the cloud
 _LEAKING = 1e-6  # boundary mass above which the landscape does not confine there
 
+ARRAYS = ("origin", "basis", "quadratic_matrix", "sample_inputs", "sample_targets")  # of landscapes, in a Dataset
+
 
 def draw_dataset(dataset: xr.Dataset) -> Figure:
     """Draw whatever the Dataset holds: a sweep, a cloud, a density, or energies over time.
@@ -89,10 +91,7 @@ def _landscape(dataset: xr.Dataset, dim: int) -> Landscape | None:
     if dim > 2 or not isinstance(configuration, dict):
         return None
     try:
-        return restore(
-            configuration,
-            {name: dataset[name].values for name in ("origin", "basis", "quadratic_matrix") if name in dataset},
-        )
+        return restore(configuration, {name: dataset[name].values for name in ARRAYS if name in dataset})
     except (ValueError, KeyError, TypeError):
         return None  # the user's own code, or arrays that this store does not hold
 
@@ -103,8 +102,8 @@ def _gibbs_state(cloud: xr.Dataset, landscape: Landscape | None) -> xr.Dataset |
     temperature, noise = configuration.get("temperature"), configuration.get("noise") or {}
     if landscape is None or landscape.dim != 1 or not temperature or noise.get("noise") != "Isotropic":
         return None
-    if configuration.get("sgd") or configuration.get("integrator") != "EulerMaruyama":
-        return None
+    if configuration.get("sgd") or not isinstance(temperature, (int, float)):
+        return None  # SGD has another stationary state, and a scheduled temperature has none
     position = cloud["position"].values
     low, high = float(np.nanmin(position)), float(np.nanmax(position))
     grid = Grid([(low - (high - low) - _MARGIN, high + (high - low) + _MARGIN, _CELLS)])

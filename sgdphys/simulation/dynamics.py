@@ -12,6 +12,7 @@ from sgdphys.integrators import EulerMaruyama, StochasticGradient
 from sgdphys.integrators.base import Problem
 from sgdphys.kernels.blocks import pack
 from sgdphys.kernels.loop import NORMALS
+from sgdphys.kernels.sampling import BATCH_SIZE_LIMIT
 from sgdphys.noises import Isotropic, Minibatch
 from sgdphys.protocols import Integrator, Landscape, Noise
 from sgdphys.schedules import SGDSchedule, as_schedule
@@ -209,6 +210,8 @@ def _of_sgd(landscape: Landscape, noise: Noise | None, sgd: Any, integrator: Int
 
 
 def _with_samples(sgd: SGD, n_samples: int) -> SGD:
+    if sgd.batch_size > BATCH_SIZE_LIMIT:
+        raise ValueError(f"batch_size must be at most {BATCH_SIZE_LIMIT} for real minibatches, got {sgd.batch_size}")
     if sgd.n_samples not in {None, n_samples}:
         raise ValueError(f"sgd.n_samples={sgd.n_samples} is not the landscape's number of samples, {n_samples}")
     return dataclasses.replace(sgd, n_samples=n_samples)

@@ -115,3 +115,20 @@ def test_noises_cannot_be_changed():
 )
 def test_a_large_noise_is_shown_in_one_line(noise, text):
     assert repr(noise) == text
+
+
+@pytest.mark.parametrize(("lr", "batch_size", "ratio"), [(0.08, 8, 1.0854), (0.16, 16, 1.1930)])
+def test_excess_loss_where_the_noise_is_the_hessian(lr, batch_size, ratio):
+    """C = H at equal lr/B: E f = (lr/2B) sum h/(2 - lr h) of the map, not (lr/4B) tr H of the equation."""
+    h = np.logspace(-1, 0.5, 10)
+    sgd = sp.SGD(lr=lr, batch_size=batch_size)
+    cloud = sp.simulate(
+        sp.landscapes.Quadratic(np.diag(h)), Diagonal(h), sgd=sgd, n_steps=int(60 / lr), n_particles=30_000, start=0.0,
+        seed=1, save_at=1,
+    )  # fmt: skip
+    loss = 0.5 * cloud["position"].values[0] ** 2 @ h
+    error = loss.std() / np.sqrt(len(loss))
+    continuous = sgd.temperature / 2 * h.sum()
+    assert_within(loss.mean(), lr / (2 * batch_size) * np.sum(h / (2 - lr * h)), error)
+    assert lr / (2 * batch_size) * np.sum(h / (2 - lr * h)) / continuous == pytest.approx(ratio, abs=1e-4)
+    assert_excluded(loss.mean(), continuous, error)

@@ -54,11 +54,13 @@ def discretise(
     Raises
     ------
     ValueError
-        The temperature is not positive, the grid or the noise does not fit the landscape, D depends on x, is not
-        diagonal or not positive, or the potential is not finite in some cell.
+        The temperature is not positive or changes in time, as may the landscape; the grid or the noise does not fit
+        the landscape, D depends on x, is not diagonal or not positive, or the potential is not finite in some cell.
     """
     if not 1 <= landscape.dim == grid.dim:
         raise ValueError(f"the grid has {grid.dim} axes, the landscape {landscape.dim} coordinates; they must agree")
+    if hasattr(landscape, "protocol"):
+        raise ValueError("this landscape changes in time and the grid needs one that does not: give landscape.at(time)")
     effective_temperature = _temperature(temperature, sgd, noise)
     points = grid.points()
     potential = _finite(energy_function(landscape, sgd)(points), points)
@@ -69,6 +71,10 @@ def discretise(
 def _temperature(temperature: float | None, sgd: SGD | None, noise: Noise | None) -> float:
     if (temperature is None) == (sgd is None):
         raise ValueError("give exactly one of temperature= and sgd=")
+    if sgd is not None and not hasattr(sgd, "effective_temperature"):
+        raise ValueError(f"sgd must be one SGD on a grid, got {type(sgd).__name__}; a schedule has no one temperature")
+    if callable(temperature):
+        raise ValueError("temperature must be a number on a grid, got a schedule; solve it piece by piece")
     if sgd is not None and noise is None:
         raise ValueError("sgd= needs the gradient covariance: give a noise, or temperature= for D = 1")
     value = sgd.effective_temperature if sgd is not None else temperature

@@ -22,7 +22,8 @@ Array = NDArray[np.float64]
 class Driven(BlockLandscape):
     """The landscape f(x, t) = base(x) + s(t) drive(x).
 
-    Particles feel s at the beginning of each step. ``potential``, ``gradient`` and ``hessian`` are those at time 0;
+    Euler-Maruyama and the map of SGD feel s at the beginning of each step, schemes of several stages also that of its
+    end. ``potential``, ``gradient`` and ``hessian`` are those at time 0;
     ``at(time)`` is the landscape frozen at any other, for grids and analyses.
 
     Parameters

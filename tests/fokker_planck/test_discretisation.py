@@ -71,3 +71,19 @@ def test_bad_settings_are_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as refusal:
         discretise(settings.pop("landscape"), settings.pop("noise", None), **settings)
     assert "\n" not in str(refusal.value)
+
+
+def test_what_changes_in_time_is_refused():
+    bowl, grid = sp.landscapes.Quadratic(1.0), sp.Grid([(-3, 3, 20)])
+    driven = sp.landscapes.Driven(bowl, bowl, sp.schedules.Linear(0.0, 1.0, 0.0, 1.0))
+    with pytest.raises(ValueError, match=r"changes in time .* give landscape\.at\(time\)"):
+        sp.fokker_planck.stationary(driven, temperature=0.1, grid=grid)
+    frozen = sp.fokker_planck.stationary(driven.at(1.0), temperature=0.1, grid=grid)
+    assert float(frozen["density"].max()) > float(
+        sp.fokker_planck.stationary(bowl, temperature=0.1, grid=grid)["density"].max()
+    )
+    with pytest.raises(ValueError, match="temperature must be a number on a grid, got a schedule"):
+        sp.fokker_planck.stationary(bowl, temperature=sp.schedules.Constant(0.1), grid=grid)
+    stages = sp.SGDSchedule([(sp.SGD(lr=0.1, batch_size=1), 3)])
+    with pytest.raises(ValueError, match="sgd must be one SGD on a grid, got SGDSchedule"):
+        sp.fokker_planck.stationary(bowl, sp.noises.Isotropic(), sgd=stages, grid=grid)

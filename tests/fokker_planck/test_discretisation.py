@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from grid_landscapes import Bowl, Well
 
+import sgdphys as sp
 from sgdphys import SGD
 from sgdphys.fokker_planck import Grid, discretise
 from sgdphys.noises import Diagonal, Full, Isotropic

@@ -2,6 +2,7 @@
 
 from sgdphys.integrators.baoab import BAOAB
 from sgdphys.integrators.base import BlockIntegrator, Orders, Pace, Problem
+from sgdphys.integrators.convergence_table import order_table
 from sgdphys.integrators.euler_maruyama import EulerMaruyama
 from sgdphys.integrators.exact_ornstein_uhlenbeck import ExactOrnsteinUhlenbeck
 from sgdphys.integrators.leimkuhler_matthews import LeimkuhlerMatthews
@@ -20,5 +21,5 @@ from sgdphys.integrators.variance_amplified_gradient import VarianceAmplifiedGra
 __all__ = [
     "BAOAB", "OBABO", "SRA1", "UBU", "BlockIntegrator", "EulerMaruyama", "ExactOrnsteinUhlenbeck",
     "LeimkuhlerMatthews", "Milstein", "ModifiedEquation", "Orders", "Pace", "PlatenWeak2", "Problem",
-    "StochasticGradient", "StochasticHeun", "TamedEuler", "Underdamped", "VarianceAmplifiedGradient",
+    "StochasticGradient", "StochasticHeun", "TamedEuler", "Underdamped", "VarianceAmplifiedGradient", "order_table",
 ]  # fmt: skip

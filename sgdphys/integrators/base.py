@@ -64,12 +64,13 @@ class Pace:
 class BlockIntegrator(ABC):
     """Defaults of :class:`sgdphys.protocols.Integrator`: overdamped, Ito, one normal a channel, no scratch.
 
-    A subclass states ``equation`` and ``scheme`` in a line of plain mathematics each, its ``orders``, and what it
-    accepts.
+    A subclass states ``equation`` and ``scheme`` in a line of plain mathematics each, its ``orders``, and what
+    noise it ``accepts``.
     """
 
     equation: ClassVar[str]
     scheme: ClassVar[str]
+    accepts: ClassVar[str]  # noise, in words
     orders: ClassVar[Orders]
     interpretation: ClassVar[str] = "ito"  # "stratonovich" for schemes that converge to that reading of the noise
     deviates_per_channel: ClassVar[int] = 1  # normals that one step uses of each channel of the noise

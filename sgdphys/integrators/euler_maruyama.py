@@ -30,6 +30,7 @@ class EulerMaruyama(BlockIntegrator):
 
     equation: ClassVar[str] = "dx = -grad f dt + sqrt(2 T D(x)) dW (Ito)"
     scheme: ClassVar[str] = "x - grad f dt + sqrt(2 T dt) B(x) xi"
+    accepts: ClassVar[str] = "any: constant, D(x), stable"
     orders: ClassVar[Orders] = Orders(1.0, 0.5, 1.0, 1.0)
 
     @property

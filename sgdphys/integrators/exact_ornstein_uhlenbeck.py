@@ -41,6 +41,7 @@ class ExactOrnsteinUhlenbeck(BlockIntegrator):
 
     equation: ClassVar[str] = "dx = -(H x + c) dt + sqrt(2 T D) dW, H and D constant"
     scheme: ClassVar[str] = "exp(-H dt) x + N(0, Q), Q = 2 T int_0^dt exp(-H s) D exp(-H s) ds"
+    accepts: ClassVar[str] = "constant; quadratic landscapes"
     orders: ClassVar[Orders] = Orders(None, None, None, None)
 
     flow: LinearFlow | None = field(default=None, init=False, repr=False, compare=False)

@@ -33,6 +33,7 @@ class LeimkuhlerMatthews(BlockIntegrator):
 
     equation: ClassVar[str] = "dx = -grad f dt + sqrt(2 T D) dW, D constant"
     scheme: ClassVar[str] = "x - grad f dt + sqrt(2 T dt) B (xi_k + xi_{k+1}) / 2"
+    accepts: ClassVar[str] = "constant"
     orders: ClassVar[Orders] = Orders(0.5, None, 1.0, None)
     ahead: ClassVar[int] = 1
 

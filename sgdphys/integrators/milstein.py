@@ -35,6 +35,7 @@ class Milstein(BlockIntegrator):
 
     equation: ClassVar[str] = "dx_i = -d_i f dt + sqrt(2 T D_ii(x_i)) dW_i (Ito)"
     scheme: ClassVar[str] = "x - grad f dt + sqrt(2 T dt) B(x) xi + (T dt / 2) d_i D_ii (xi_i^2 - 1)"
+    accepts: ClassVar[str] = "constant, or diagonal with D_ii(x_i)"
     orders: ClassVar[Orders] = Orders(1.0, 1.0, 1.0, 1.0)
 
     additive: bool = False

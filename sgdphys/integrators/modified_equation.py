@@ -48,6 +48,7 @@ class ModifiedEquation(BlockIntegrator):
 
     equation: ClassVar[str] = "dx = -grad(f + (lr/4) |grad f|^2) dt + sqrt(2 T C) dW (Ito), without (lr/4) at order 1"
     scheme: ClassVar[str] = "x - dt (b(x) + b(y))/2 + n, y = x - dt b(x) + n, n = sqrt(2 T dt) B(x) xi"
+    accepts: ClassVar[str] = "any Gaussian"
     orders: ClassVar[Orders] = Orders(1.0, 0.5, 2.0, 1.0)
 
     order: Literal[1, 2] = 2

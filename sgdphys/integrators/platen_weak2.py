@@ -43,6 +43,7 @@ class PlatenWeak2(BlockIntegrator):
         "x - (grad f(x) + grad f(y)) dt/2 + (b(x+) + b(x-) + 2 b(x)) xi/4 + (b(x+) - b(x-)) (xi^2 - 1)/4, "
         "b = sqrt(2 T dt) B, y = x - grad f dt + b xi, x+- = x - grad f dt +- b"
     )
+    accepts: ClassVar[str] = "constant, or diagonal with D_ii(x_i)"
     orders: ClassVar[Orders] = Orders(1.0, 1.0, 2.0, 2.0)
 
     additive: bool = False

@@ -32,6 +32,7 @@ class SRA1(BlockIntegrator):
 
     equation: ClassVar[str] = "dx = -grad f dt + sqrt(2 T D) dW, D constant"
     scheme: ClassVar[str] = "y = x - 3/4 grad f dt + 3/4 K (xi + eta/sqrt 3), x - (grad f(x) + 2 grad f(y)) dt/3 + K xi"
+    accepts: ClassVar[str] = "constant"
     orders: ClassVar[Orders] = Orders(1.5, None, 2.0, None)
     deviates_per_channel: ClassVar[int] = 2
 

@@ -45,6 +45,7 @@ class StochasticGradient(BlockIntegrator):
 
     equation: ClassVar[str] = "the map of SGD itself; dx = -grad f dt + sqrt(2 T C) dW to first order in lr"
     scheme: ClassVar[str] = "v <- mu v + (1 - dampening) g, x <- x - lr v (Nesterov: x <- x - lr (g + mu v))"
+    accepts: ClassVar[str] = "any Gaussian, real minibatches"
     orders: ClassVar[Orders] = Orders(1.0, 0.5, 1.0, 1.0)
 
     momentum: bool = False

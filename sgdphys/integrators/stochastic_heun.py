@@ -38,6 +38,7 @@ class StochasticHeun(BlockIntegrator):
 
     equation: ClassVar[str] = "dx = -grad f dt + sqrt(2 T D(x)) o dW (Stratonovich; other readings are converted)"
     scheme: ClassVar[str] = "y = x - grad f dt + K(x) xi, x - (grad f(x) + grad f(y)) dt/2 + (K(x) + K(y)) xi/2"
+    accepts: ClassVar[str] = "constant, or diagonal D(x)"
     orders: ClassVar[Orders] = Orders(1.0, 1.0, 2.0, 1.0)
     interpretation: ClassVar[str] = "stratonovich"
 

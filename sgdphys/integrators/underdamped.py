@@ -40,6 +40,7 @@ class Underdamped(BlockIntegrator):
     """
 
     equation: ClassVar[str] = "dx = v dt, dv = -(grad f + gamma v) dt + sqrt(2 gamma T D) dW"
+    accepts: ClassVar[str] = "constant"
     orders: ClassVar[Orders] = Orders(1.0, None, 2.0, None)
     noisy_parts: ClassVar[int] = 1  # O or U parts in one step, each over dt divided by this
 

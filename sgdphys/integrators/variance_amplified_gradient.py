@@ -46,6 +46,7 @@ class VarianceAmplifiedGradient(BlockIntegrator):
 
     equation: ClassVar[str] = "the map of SGD at l = 1; dx = -grad f dt + sqrt(2 T C) dW (Ito) for large l"
     scheme: ClassVar[str] = "x - (lr/l) ((1 + sqrt(2l-1))/2 g_1 + (1 - sqrt(2l-1))/2 g_2)"
+    accepts: ClassVar[str] = "any Gaussian, real minibatches"
     orders: ClassVar[Orders] = Orders(None, None, 1.0, 1.0)
 
     substeps: int = 1

@@ -1,0 +1,1 @@
+"""The problems of ``benchmarks/engine.py``, one file each."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,26 +31,31 @@ class Axis:
     """
 
     points: Array
-    functions: Callable[[Array], NDArray[Any]]
-    slopes: NDArray[Any]
-    transform: NDArray[Any]
+    functions: Callable[[Array], Array]
+    slopes: Array
+    transform: Array
 
     @property
     def derivative(self) -> Array:
         """The matrix that turns values at the points into derivatives there."""
-        return np.asarray((self.slopes @ self.transform).real)
+        return np.asarray(self.slopes @ self.transform)
 
 
 def circle(size: int) -> Axis:
-    """Return an axis of an odd number of points round a circle, with Fourier's functions."""
+    """Return an axis of an odd number of points round a circle, with the functions 1, cos x, sin x, cos 2x, ..."""
     points = 2 * np.pi * np.arange(size) / size
-    waves = np.arange(size) - size // 2
+    waves = np.arange(1, size // 2 + 1)
 
-    def functions(x: Array) -> NDArray[Any]:
-        return np.exp(1j * np.multiply.outer(x, waves))
+    def functions(x: Array) -> Array:
+        phases = np.multiply.outer(x, waves)
+        pairs = np.stack([np.cos(phases), np.sin(phases)], axis=-1)
+        return np.concatenate([np.ones((*x.shape, 1)), pairs.reshape(*x.shape, -1)], axis=-1)
 
-    at_points = functions(points)
-    return Axis(points, functions, 1j * waves * at_points, at_points.conj().T / size)
+    values = functions(points)
+    slopes = np.zeros_like(values)
+    slopes[:, 1::2], slopes[:, 2::2] = -waves * values[:, 2::2], waves * values[:, 1::2]
+    norms = np.where(np.arange(size) == 0, 1.0, 2.0)[:, np.newaxis]
+    return Axis(points, functions, slopes, norms * values.T / size)
 
 
 def velocities(size: int, temperature: float) -> Axis:
@@ -60,7 +64,7 @@ def velocities(size: int, temperature: float) -> Axis:
     degrees = np.arange(size)
     norms = np.sqrt(np.cumprod(np.maximum(degrees, 1.0)))
 
-    def functions(v: Array) -> NDArray[Any]:
+    def functions(v: Array) -> Array:
         return np.asarray(np.polynomial.hermite_e.hermevander(v / np.sqrt(temperature), size - 1) / norms)
 
     points = np.sqrt(temperature) * nodes

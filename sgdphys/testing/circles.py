@@ -53,7 +53,7 @@ def _transition(stepper: Stepper, axes: Sequence[Axis]) -> Array:
     for some in np.array_split(np.arange(grid.shape[1]), -(-grid.shape[1] * len(weights) // CHUNK)):
         images = _images(stepper, grid[:, some], deviates[np.newaxis])
         rows.append(_mean_functions(axes, images, weights))
-    return np.asarray((np.concatenate(rows) @ transform).real)
+    return np.asarray(np.concatenate(rows) @ transform)
 
 
 def _pending(stepper: Stepper, axis: Axis, grid: Array, deviates: Array, weights: Array) -> Array:
@@ -61,7 +61,7 @@ def _pending(stepper: Stepper, axis: Axis, grid: Array, deviates: Array, weights
     n, points = len(weights), grid.shape[1]
     pairs = np.stack([np.repeat(deviates, n, axis=1), np.tile(deviates, n)])
     values = axis.functions(_images(stepper, grid, pairs)[0].reshape(points, n, n)) @ axis.transform
-    matrix = weights[:, np.newaxis] * values.real.transpose(1, 0, 2, 3)  # pending, point, following, point
+    matrix = weights[:, np.newaxis] * values.transpose(1, 0, 2, 3)  # pending, point, following, point
     return np.asarray(matrix.reshape(n * points, n * points))
 
 
@@ -73,7 +73,7 @@ def _images(stepper: Stepper, grid: Array, deviates: Array) -> Array:
     return images.reshape(len(grid), grid.shape[1], nodes)
 
 
-def _mean_functions(axes: Sequence[Axis], images: Array, weights: Array) -> NDArray[Any]:
+def _mean_functions(axes: Sequence[Axis], images: Array, weights: Array) -> Array:
     """Return the weighted means of all products of the axes' functions at images (axis, point, node)."""
     values = [axis.functions(image) for axis, image in zip(axes, images, strict=True)]
     first = np.swapaxes(values[0] * weights[:, np.newaxis], 1, 2)
@@ -138,7 +138,7 @@ def _kramers(derivatives: Sequence[Array], v: Array, gradient: Array, energy: Ar
     return np.asarray(v[:, np.newaxis] * along + drift[:, np.newaxis] * across + kick)
 
 
-def _kron(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+def _kron(a: Array, b: Array) -> Array:
     return np.asarray(np.kron(a, b))
 
 

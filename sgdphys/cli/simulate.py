@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sgdphys.cli.dynamics import add_dynamics, integrator_of, noise_of
 from sgdphys.cli.options import DEFAULT_PARTICLES, add_landscape, add_run, add_store, run_length
 from sgdphys.cli.values import integer, number
 
@@ -24,6 +25,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--temperature", type=number, required=True, help="T = lr / (2 batch_size)")
     parser.add_argument("--seed", type=integer, default=0, help="default 0")
     parser.add_argument("--storage", choices=("float64", "float32"), default="float64", help="type of stored positions")
+    add_dynamics(parser)
     add_run(parser)
     add_store(parser, None, resume=True)
     parser.set_defaults(run=_run)
@@ -41,8 +43,10 @@ def _run(arguments: argparse.Namespace) -> int:
         dt = suggested_time_step(landscape, arguments.temperature, start=start.value)
     cloud = simulate(
         landscape,
+        noise_of(arguments, landscape.dim),
         temperature=arguments.temperature,
         dt=dt,
+        integrator=integrator_of(arguments),
         n_particles=DEFAULT_PARTICLES if arguments.n_particles is None else arguments.n_particles,
         start=start.value,
         save_at=_SHOWN_FRAMES if arguments.save_at is None else arguments.save_at,
@@ -55,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
         progress=False if arguments.no_progress else None,
         **run_length(arguments),
     )
-    print(f"{start.line}; D = 1; dt = {dt:g}")
+    print(f"{start.line}; D = {arguments.diffusion or 1}; dt = {dt:g}")
     _print_moments(cloud)
     if arguments.store:
         print(f"store: {arguments.store}")

@@ -25,10 +25,11 @@ from sgdphys.integrators import (
 from sgdphys.integrators.convergence_table import integrator_classes
 from sgdphys.kernels.multiplicative_steps import milstein_step
 from sgdphys.kernels.settings import DT, TEMPERATURE
-from sgdphys.testing import assert_order, check_integrator
+from sgdphys.testing import check_integrator
 from sgdphys.testing.axes import circle
 from sgdphys.testing.circles import expectation
 from sgdphys.testing.fits import fit_order
+from sgdphys.testing.integrator_checks import assert_order
 from sgdphys.testing.paths import wiener_deviates
 from sgdphys.testing.stepping import stepper
 from sgdphys.testing.strong import STRONG, strong_fit, underdamped_strong_fit

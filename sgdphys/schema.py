@@ -238,6 +238,8 @@ def describe(name: str) -> dict[str, str]:
     known = name
     while known not in BY_NAME and "_" in known:
         known = known.partition("_")[2]
+    if known not in BY_NAME:  # of an observer from outside the package
+        return {"units": "", "long_name": name.replace("_", " ")}
     variable = BY_NAME[known]
     return {"units": variable.units, "long_name": variable.meaning}
 

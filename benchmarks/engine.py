@@ -1,14 +1,16 @@
 """The engine against hand-written loops and other libraries: nanoseconds per particle-step and ratios, in one run.
 
-    python benchmarks/engine.py [case ...] [--rounds 5] [--scale 1.0] [--list]
+    python benchmarks/engine.py [case ...] [--rounds 5] [--scale 1.0] [--without torch ...]
 
-The cases are the files of ``benchmarks/cases``; ``--scale`` multiplies their numbers of steps. The table gives medians
+The cases are the files of ``benchmarks/cases``; ``--scale`` multiplies their numbers of steps, ``--without`` leaves out
+the candidates that need a module. The table gives medians
 over rounds, and the ratios to sgdphys taken round by round.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import platform
 
@@ -33,12 +35,16 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", choices=[[], *NAMES], metavar="case", help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="factor of the numbers of steps")
+    parser.add_argument("--without", nargs="*", default=[], metavar="module", help="leave out who needs it")
     arguments = parser.parse_args()
+    left_out = set(arguments.without)
     print(versions(), flush=True)
     for name in arguments.cases or NAMES:
         module = importlib.import_module(f"cases.{name}")
         for case in getattr(module, "CASES", None) or [module.CASE]:
-            print(f"\n{timing.table(case, timing.measure(case, arguments.rounds, arguments.scale))}", flush=True)
+            kept = tuple(one for one in case.candidates if not left_out & set(one.needs))
+            times = timing.measure(dataclasses.replace(case, candidates=kept), arguments.rounds, arguments.scale)
+            print(f"\n{timing.table(case, times)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_python_example_runs_and_is_short() -> None:
-    (block,) = BLOCKS
+    block = BLOCKS[0]
     assert sum(bool(line.strip()) for line in block.splitlines()) <= 12
     names: dict[str, object] = {}
     exec(compile(block, "README.md", "exec"), names)
@@ -23,6 +23,16 @@ def test_python_example_runs_and_is_short() -> None:
     assert abs(float(comparison.mean_variance_ratio) - 1) < 0.25
     relative = names["sp"].analysis.relative_entropy(names["cloud"], names["gibbs"])  # type: ignore[attr-defined]
     assert np.all(np.isfinite(relative.relative_entropy[1:]))
+
+
+def test_real_sgd_its_equation_and_the_exact_covariance() -> None:
+    _, block = BLOCKS
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    real, equation, exact = names["real"], names["equation"], names["exact"]
+    assert abs(real.covariance.item() / exact.stationary_covariance.item() - 1) < 0.03  # type: ignore[attr-defined]
+    assert abs(equation.position.var().item() / 0.0288 - 1) < 0.03  # type: ignore[attr-defined]
+    assert real.histogram_count.sum() > 0.99 * real.first_passage_time.size  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

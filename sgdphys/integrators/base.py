@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -59,6 +59,12 @@ class Pace:
     dt: Array
     temperature: Array
     batch_size: Array
+
+    def sampling_factors(self, sgd: SGD) -> Array:
+        """Return the sampling factor of ``sgd`` at each step's batch size, shape (step,)."""
+        sizes = np.unique(self.batch_size)
+        factors = [replace(sgd, batch_size=int(size)).sampling_factor for size in sizes]
+        return np.asarray(factors)[np.searchsorted(sizes, self.batch_size)]
 
 
 class BlockIntegrator(ABC):

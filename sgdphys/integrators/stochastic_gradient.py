@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sgdphys.integrators.base import BlockIntegrator, Orders, Pace, Problem
 from sgdphys.kernels import minibatch_steps, steps
-from sgdphys.sgd import SGD
 
 __all__ = ["StochasticGradient"]
 
@@ -104,7 +103,7 @@ class StochasticGradient(BlockIntegrator):
         """
         sgd = problem.sgd
         assert sgd is not None
-        noise = np.zeros(len(pace.dt)) if self.sampled else np.sqrt(_sampling_factors(sgd, pace) / pace.batch_size)
+        noise = np.zeros(len(pace.dt)) if self.sampled else np.sqrt(pace.sampling_factors(sgd) / pace.batch_size)
         rule = (
             sgd.weight_decay,
             sgd.momentum,
@@ -114,9 +113,3 @@ class StochasticGradient(BlockIntegrator):
         sampling = ("replacement", "without", "shuffle").index(sgd.sampling)
         constant = (*rule, float(sampling), float(getattr(problem.landscape, "n_samples", 0)))
         return np.column_stack([noise, np.broadcast_to(constant, (len(noise), len(constant)))])
-
-
-def _sampling_factors(sgd: SGD, pace: Pace) -> NDArray[np.float64]:
-    sizes = np.unique(pace.batch_size)
-    factors = [replace(sgd, batch_size=int(size)).sampling_factor for size in sizes]
-    return np.asarray(factors)[np.searchsorted(sizes, pace.batch_size)]

@@ -110,9 +110,8 @@ class VarianceAmplifiedGradient(BlockIntegrator):
         """
         sgd, count = problem.sgd, self.substeps
         assert sgd is not None
-        first = (
-            np.full(len(pace.dt), 2.0 * count - 1) if self.sampled else count * sgd.sampling_factor / pace.batch_size
-        )
+        gaussian = count * pace.sampling_factors(sgd) / pace.batch_size
+        first = np.full(len(pace.dt), 2.0 * count - 1) if self.sampled else gaussian
         n_samples = float(getattr(problem.landscape, "n_samples", 0))
         constant = (sgd.weight_decay, 0.0, 0.0, 0.0, float(SAMPLING_CODES[sgd.sampling]), n_samples)
         return np.column_stack([np.sqrt(first), np.broadcast_to(constant, (len(pace.dt), len(constant)))])

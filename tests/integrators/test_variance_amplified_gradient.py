@@ -105,6 +105,17 @@ def test_with_one_substep_it_is_sgd():
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+def test_each_stage_of_a_schedule_has_the_sampling_factor_of_its_batch():
+    """Batches of 1, then 5 of 10 samples: with the factor of the first stage the kicks would be 1.34 times too long."""
+    stages = [(sp.SGD(lr=0.1, batch_size=size, n_samples=10, sampling="without"), 5) for size in (1, 5)]
+    options = {"sgd": sp.SGDSchedule(stages), "n_particles": 70, "start": 0.3}
+    one, other = (
+        sp.simulate(sp.landscapes.DoubleWell(), Isotropic(0.5), **options, integrator=scheme)["position"].values
+        for scheme in (VarianceAmplifiedGradient(1), StochasticGradient())
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_with_gaussian_noise_it_is_euler_maruyama_in_smaller_steps():
     sgd, well = sp.SGD(lr=0.2, batch_size=2, n_samples=5, sampling="without"), sp.landscapes.DoubleWell()
     common = {"n_steps": 20, "n_particles": 100, "seed": 1}

@@ -91,6 +91,11 @@ class FirstPassage(NamedObserver):
             raise ValueError(
                 f"bridge=True is for noise of constant diffusion, got {run.noise!r}; use a small time step"
             )
+        if not run.independent_kicks:
+            raise ValueError(
+                "bridge=True is for integrators whose kicks are independent of each other; use EulerMaruyama, or "
+                "bridge=False"
+            )
         diffusion = run.noise.diffusion(np.zeros((1, run.dim)))[0, boundary.coordinate, boundary.coordinate]
         if diffusion == 0 or run.temperature == 0:
             raise ValueError("bridge=True needs noise across the boundary, its diffusion is 0 there")

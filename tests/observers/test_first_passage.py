@@ -131,6 +131,10 @@ def test_the_bridge_is_refused_where_it_has_no_formula():
     well = sp.landscapes.DoubleWell()
     with pytest.raises(ValueError, match="momentum"):
         sp.simulate(well, Isotropic(1.0), sgd=sp.SGD(lr=0.1, batch_size=1, momentum=0.5), n_steps=1, observers=bridge)
+    with pytest.raises(ValueError, match="kicks are independent of each other"):
+        sp.simulate(
+            well, temperature=0.1, dt=0.1, n_steps=1, observers=bridge, integrator=sp.integrators.LeimkuhlerMatthews()
+        )
     with pytest.raises(ValueError, match="needs noise across the boundary"):
         sp.simulate(well, temperature=0.0, dt=0.1, n_steps=1, observers=bridge)
 

@@ -68,6 +68,17 @@ def test_equal_the_sums_along_the_path():
     np.testing.assert_allclose(cloud["effective_sample_size"], weights.sum() ** 2 / (weights**2).sum(), rtol=1e-9)
 
 
+def test_a_stage_of_sgd_changes_the_temperature_where_the_stage_before_ended():
+    """The batch grows from 1 to 4 after the third step: w = f(x_3) (1/T_1 - 1/T_0)."""
+    schedule = sp.SGDSchedule([(sp.SGD(lr=0.1, batch_size=1), 3), (sp.SGD(lr=0.1, batch_size=4), 5)])
+    cloud = sp.simulate(
+        ONE, sp.noises.Isotropic(1.0), sgd=schedule, n_particles=500, start=0.5, observers=[Work()],
+        record_potential=True,
+    )  # fmt: skip
+    reduced = cloud["potential"].values[3] * (1 / 0.0125 - 1 / 0.05)
+    np.testing.assert_allclose(cloud["reduced_work"], reduced, rtol=1e-9)
+
+
 def test_a_spring_that_stiffens():
     """Jarzynski, k from 1 to 2 in unit time at T = 1: <e^-W> = .707107, <W> = .4166 > dF = .346574."""
     dt, n = 0.01, 400_000

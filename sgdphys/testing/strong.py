@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 TEMPERATURE = 0.5
 FINEST = 2.0**-10
 STEPS = 2**10  # a run takes unit time
-LANES = 4096
+LANES = 2048
 COARSE, FINE = (32, 16, 8, 4), (8, 4, 2, 1)  # finest steps in one: beside a finer numerical solution, or an exact one
 
 
@@ -209,7 +209,7 @@ def underdamped_strong_fit(integrator: Any, reference: Any) -> OrderFit:
     OrderFit
         The order of positions and velocities together.
     """
-    problem, lanes = STRONG["isotropic"], LANES // 4
+    problem, lanes = STRONG["isotropic"], LANES // 2
     paths = BrownianPaths.drawn(FINEST, STEPS, 1, lanes, sets=4)
     coarsening = underdamped_deviates(integrator.friction)
     start = np.concatenate([problem.starts[:, :lanes], np.ones((1, lanes))])

@@ -71,7 +71,7 @@ OVERDAMPED = {
 UNDERDAMPED = [BAOAB, OBABO, UBU]
 SEPARABLE_ONLY = {Milstein, PlatenWeak2}
 DIAGONAL_ONLY = {StochasticHeun, *SEPARABLE_ONLY}
-ALWAYS = {"isotropic", "full", "D ~ x^2", "D ~ 1 + x^2, Stratonovich", "D(x), Ito", "D(x), Haenggi-Klimontovich"}
+ALWAYS = {"isotropic", "D ~ x^2", "D ~ 1 + x^2, Stratonovich", "D(x), Ito", "D(x), Haenggi-Klimontovich"}
 
 
 def claimed(part, problem, kind):
@@ -91,7 +91,8 @@ def cases(problems, kind):
     for part in OVERDAMPED:
         for name, problem in problems.items():
             if claimed(part, problem, kind) is not None:
-                marks = () if name in ALWAYS else (pytest.mark.slow,)
+                always = name in ALWAYS or (name == "full" and part in {EulerMaruyama, SRA1})
+                marks = () if always else (pytest.mark.slow,)
                 yield pytest.param(part, name, marks=marks, id=f"{part.__name__}-{name}")
 
 

@@ -36,8 +36,9 @@ class Work(NamedObserver):
         w = \sum_k \frac{f(x_k, t_k)}{T_k} - \frac{f(x_k, t_{k-1})}{T_{k-1}}, \qquad
         Q = f(x_n, t_n) - f(x_0, t_0) - W .
 
-    From the stationary state :math:`e^{-f/T}` on, :math:`\langle e^{-w} \rangle = Z_1/Z_0` up to the bias of the time
-    step. With noise that is not isotropic that state is :math:`e^{-\Phi/T}` with another potential: give ``energy``.
+    From the stationary state of D = 1 on, :math:`e^{-f/T}`, the average :math:`\langle e^{-w} \rangle` is
+    :math:`Z_1/Z_0` up to the bias of the time step. For other D that state is :math:`e^{-\Phi/T}` with another
+    potential, f/c for D = c 1: give it as ``energy``. At T = 0 the reduced work is NaN.
 
     Variables: ``work``, ``reduced_work``, ``heat`` (taken up; all of the particle, NaN where it is lost), and
     ``exponential_work``, the average of exp(-w), with ``_standard_error`` and its ``effective_sample_size``

@@ -24,8 +24,9 @@ class ModifiedEquation(BlockIntegrator):
         dx = -\nabla \big( f + \tfrac{\mathrm{lr}}{4} |\nabla f|^2 \big)\,dt + \sqrt{2 T C}\,dW \quad\text{(order 2)}
 
     with T = sampling_factor lr/(2B), in the Ito sense. Averages at a fixed time differ from those of SGD by O(lr) and
-    O(lr^2). Nothing follows for the stationary state: on a quadratic of curvature h its variance is that of SGD times
-    1 - lr h/2 for order 1, and 1 - lr h to first order for order 2, which is the worse one there.
+    O(lr^2); a protocol s(t) of a driven landscape acts at the time t - lr/2 in the second. Nothing follows for the
+    stationary state: on a quadratic of curvature h its variance is that of SGD times 1 - lr h/2 for order 1, and 1 - lr
+    h to first order for order 2, which is the worse one there.
 
     One step of SGD takes m steps of the weak Runge-Kutta scheme of Heun with one kick, of weak order 2 for constant
     C; where C depends on x the kick is that of the present point, and the scheme is of weak order 1 in lr/m. Time is

@@ -36,7 +36,7 @@ def modified_equation_step(before, after, dim, fields, kick, normals, settings, 
 
 
 def add_modified_force(fields, x, settings, drive, factor, parts, out):
-    """Add ``factor * (g + (lr/2) H g + a div D)`` at ``x`` to ``out``, g and H those of the loss."""
+    """Add ``factor * (g + (lr/2) (H g - dg/dt) + a div D)`` at ``x`` to ``out``, g and H those of the loss."""
     dim, lanes = x.shape
     gradient, shifted, change = parts[:dim], parts[dim : 2 * dim], parts[2 * dim : 3 * dim]
     for row in range(dim):
@@ -59,6 +59,9 @@ def add_modified_force(fields, x, settings, drive, factor, parts, out):
         for row in range(dim):
             for lane in range(lanes):
                 out[row, lane] += weight * change[row, lane] / moves[lane]
+        if settings[NEXT_DRIVE] != settings[DRIVE]:
+            rate = (settings[NEXT_DRIVE] - settings[DRIVE]) / settings[DT]
+            add_field(fields[2], x, -factor * settings[HALF_LR] * rate, out)
     if settings[DIVERGENCE] != 0.0:
         add_field(fields[1], x, factor * settings[DIVERGENCE], out)
 

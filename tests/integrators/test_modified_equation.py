@@ -57,6 +57,41 @@ def test_gradient_descent_in_a_double_well(order):
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), order, atol=0.15)
 
 
+@pytest.mark.parametrize(("order", "substeps"), [(1, 1), (2, 2)])
+def test_paths_in_a_driven_well_equal_the_naive_scheme(order, substeps):
+    """The corrector takes the drive of the step's end, the second order that of half a learning rate before."""
+    lr, protocol = 0.2, sp.schedules.Cyclic(-1.0, 2.0, 1.3, "sine")
+    well, drive = sp.landscapes.Quadratic(1.5), sp.landscapes.Quadratic(1.0)
+    cloud = sp.simulate(
+        sp.landscapes.Driven(well, drive, protocol), NO_NOISE, sgd=sp.SGD(lr=lr, batch_size=1), n_steps=9,
+        integrator=ModifiedEquation(order, substeps), n_particles=3, start=0.7,
+    )  # fmt: skip
+    dt, x, half = lr / substeps, 0.7, (order - 1) * lr / 2
+    for step in range(9):
+        now, then = protocol(dt * np.array([step, step + 1]))
+
+        def b(x, s, rate=(then - now) / dt):
+            h = 1.5 + s
+            return h * x + half * (h * h - rate) * x
+
+        y = x - dt * b(x, now)
+        x -= dt * (b(x, now) + b(y, then)) / 2
+        np.testing.assert_allclose(cloud["position"].values[step + 1, :, 0], x, rtol=1e-7)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_gradient_descent_in_a_driven_well(order):
+    """Errors at time 1 in (x - s(t))^2, s from 0 to 1; without the change of s in the drift both orders would be 1."""
+    moving, errors = sp.landscapes.Driven(PARABOLA, sp.landscapes.Linear([-2.0]), sp.schedules.Cosine(0, 1, 0, 1)), []
+    for lr in (0.04, 0.02, 0.01):
+        x, options = 0.5, {"sgd": sp.SGD(lr=lr, batch_size=1), "n_particles": 1, "start": 0.5, "save_at": 1}
+        for step in range(round(1 / lr)):
+            x -= lr * 2 * (x - (1 - np.cos(np.pi * lr * step)) / 2)
+        cloud = sp.simulate(moving, NO_NOISE, **options, integrator=ModifiedEquation(order, 32), t1=1.0)
+        errors.append(abs(float(cloud["position"].values[0, 0, 0]) - x))
+    np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), order, atol=0.15)
+
+
 @pytest.mark.parametrize(("order", "rate"), [(1, 2.0), (2, 2.2)])
 def test_variance_at_time_one(order, rate):
     """lr 4/(2 a) (1 - e^(-2a)), a = 2 and 2 (1 + lr); that of SGD, .10985, is excluded."""

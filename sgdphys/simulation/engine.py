@@ -94,8 +94,8 @@ class Ensemble:
         self.blocks = self._packed(state)
         self.lost = np.zeros(len(self.blocks), dtype=np.int64)
         times = [len(own) for own in timetable.observed]
-        self.memory = ObserverMemory(observations, times, len(self.blocks), width, tasks)
-        self.tasks = tasks
+        self.tasks = min(tasks, len(self.blocks))
+        self.memory = ObserverMemory(observations, times, len(self.blocks), width, self.tasks)
         self._advance = compiled_loop(programs.step)
 
     def _packed(self, state: Array) -> Array:

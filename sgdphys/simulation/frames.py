@@ -135,9 +135,7 @@ def _stored(values: Array, storage: str) -> NDArray[Any]:
     if storage == "float64":
         return values
     with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    single[np.isinf(single)] = np.nan
-    return single
+        return values.astype(np.float32)
 
 
 def _loss_at(plan: Plan, positions: Array, times: Array) -> Array:

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from sgdphys.simulation.dynamics import Dynamics
     from sgdphys.simulation.times import Clock, ScheduledClock
 
-__all__ = ["MOST_LINES", "bare_temperature", "epochs", "settings_lines"]
+__all__ = [
+    "SOME_TIMES", "bare_temperature", "check_schedules", "epochs", "most_scheduled_steps", "settings_lines",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 MOST_LINES = 2**15  # steps of a stretch, where each has a line of its own
+MOST_NUMBERS = 2**21  # of all these lines
 SOME_TIMES = 257  # at which the highest temperature is looked for
+CHECKED_STEPS = 2**12
 READINGS = {"ito": 0.0, "stratonovich": 0.5, "hanggi-klimontovich": 1.0}  # multiples of T div D in the Ito drift
 
 
@@ -59,6 +63,26 @@ def settings_lines(dynamics: Dynamics, clock: Clock | ScheduledClock, step: int,
     return np.ascontiguousarray(np.concatenate([head, dynamics.integrator.settings(pace, dynamics.problem)], axis=1))
 
 
+def check_schedules(dynamics: Dynamics, clock: Clock | ScheduledClock, first: int, last: int) -> None:
+    """Evaluate what is scheduled in time at up to 4096 steps of the run, before the first of them.
+
+    Raises
+    ------
+    ValueError
+        A temperature is negative or not finite, or a protocol is not finite; the message names value and time.
+    """
+    steps = np.unique(np.linspace(first, last, min(last - first + 1, CHECKED_STEPS)).astype(np.int64))
+    for curve in (dynamics.temperature_schedule, getattr(dynamics.landscape, "protocol", None)):
+        if curve is not None:
+            curve(clock.time(steps))
+
+
+def most_scheduled_steps(dynamics: Dynamics, clock: Clock | ScheduledClock, step: int) -> int:
+    """Return how many steps may have a line of settings each at a time."""
+    numbers: int = settings_lines(dynamics, clock, step, step + 1).shape[1]
+    return min(MOST_LINES, max(1, MOST_NUMBERS // numbers))
+
+
 def _fill_schedules(head: Array, dynamics: Dynamics, steps: NDArray[np.int64]) -> None:
     """Write drive, the next step's temperature and drive, and the place in the data."""
     times = head[:, place.TIME]
@@ -88,12 +112,12 @@ def epochs(dynamics: Dynamics, steps: NDArray[np.int64]) -> tuple[NDArray[np.int
     return samples // sgd.n_samples, samples % sgd.n_samples
 
 
-def bare_temperature(dynamics: Dynamics, time: float) -> float:
-    """Return a temperature that tells the scale of the noise up to a time: the constant or a schedule's highest one."""
+def bare_temperature(dynamics: Dynamics, begin: float, end: float) -> float:
+    """Return a temperature that tells the scale of the noise: the constant, or a schedule's highest in that time."""
     if dynamics.temperature is not None:
         return dynamics.temperature
     if dynamics.temperature_schedule is not None:
-        return float(np.max(dynamics.temperature_schedule(np.linspace(0.0, time, SOME_TIMES))))
+        return float(np.max(dynamics.temperature_schedule(np.linspace(begin, end, SOME_TIMES))))
     if dynamics.sgd_schedule is not None:
         return max(_scale(sgd) for sgd, _ in dynamics.sgd_schedule.stages)
     assert dynamics.sgd is not None

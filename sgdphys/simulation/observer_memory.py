@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sgdphys.kernels.observing import GRANULE
 from sgdphys.observers.observation import Observation
+from sgdphys.simulation.memory import refuse_above_memory
 
 __all__ = ["ObserverMemory"]
 
@@ -50,8 +51,13 @@ class ObserverMemory:
             (unit if o.columns else 0, o.rows or count, o.columns)
             for o, count, unit in zip(observations, times, units, strict=True)
         ]
-        self._own_ends = np.cumsum([0, *map(math.prod, self._own_shapes)])
-        self._ends = np.cumsum([0, *map(math.prod, self._shapes)])
+        self._own_ends = list(itertools.accumulate(map(math.prod, self._own_shapes), initial=0))
+        self._ends = list(itertools.accumulate(map(math.prod, self._shapes), initial=0))
+        refuse_above_memory(
+            8 * int(self._own_ends[-1] + self._ends[-1]),
+            f"the observers' memory of {n_blocks * width} particles",
+            "let them look at fewer times, keep fewer states or count in fewer cells",
+        )
         self.own = np.empty(int(self._own_ends[-1]))
         for observation, (first, last) in zip(observations, itertools.pairwise(self._own_ends), strict=True):
             self.own[first:last] = observation.initial

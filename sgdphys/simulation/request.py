@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from sgdphys.checks import whole_number
 from sgdphys.kernels.philox import check_counters, key_of
 from sgdphys.observers.observation import Observer
-from sgdphys.simulation.bounds import bound_of, some_of
+from sgdphys.simulation.bounds import LARGEST_STORED, bound_of, some_of
+from sgdphys.simulation.continuations import refuse_other_data_order, refuse_other_velocity
 from sgdphys.simulation.dynamics import Dynamics
+from sgdphys.simulation.lines import check_schedules
 from sgdphys.simulation.memory import refuse_above_memory
 from sgdphys.simulation.starts import (
     DEFAULT_PARTICLES,
@@ -63,6 +65,8 @@ class Request:
             object.__setattr__(self, "threads", whole_number("threads", self.threads))
         if self.n_particles is not None:
             object.__setattr__(self, "n_particles", whole_number("n_particles", self.n_particles))
+        if self.store is not None and not isinstance(self.store, (str, os.PathLike)):
+            raise ValueError(f"store must be a path, got {self.store!r:.60}")
         if self.store is None and (self.resume or self.overwrite):
             raise ValueError("resume= and overwrite= say what to do with a store that is there: give store=")
         if self.resume and self.overwrite:
@@ -78,6 +82,8 @@ class Request:
         dynamics = self.dynamics
         if hasattr(self.start, "data_vars"):
             state, step = continued_state(self.start, dynamics.dim, self.n_particles, dynamics.rows)
+            refuse_other_velocity(self.start, dynamics)
+            refuse_other_data_order(self.start, step, dynamics)
             return state, step, _continued_clock(float(self.start["time"][-1]), step, dynamics)
         expected = DEFAULT_PARTICLES if self.n_particles is None else self.n_particles
         refuse_above_memory(
@@ -156,11 +162,12 @@ def plan(request: Request) -> Plan:
             return np.asarray(observer.steps(first, last, clock), dtype=np.int64)
         return steps([] if observer.at is None else observer.at, "at")
 
+    check_schedules(dynamics, clock, first, last)
     observed = tuple(map(looks, request.observers))
     timetable = Timetable(steps(request.save_at, "save_at"), observed)
     if first == 0 and hasattr(dynamics.noise, "check_starts"):
         dynamics.noise.check_starts(some_of(state[:, : dynamics.dim]))
-    bound = bound_of(dynamics, state, clock.time(last) - clock.time(first))
+    bound = min(bound_of(dynamics, state, clock.time(first), clock.time(last)), LARGEST_STORED[request.storage])
     return Plan(request, state, first, last, clock, timetable, bound)
 
 

@@ -94,7 +94,7 @@ def simulate(
     record_potential
         Also save f at the frames.
     storage
-        ``"float32"`` halves what is stored; the state is float64 always.
+        ``"float32"`` halves what is stored; the state is float64 always. Particles beyond 1e38 are lost then.
     store
         Directory for a Zarr store, written frame by frame; the result is then read from there.
     overwrite, resume

@@ -61,6 +61,8 @@ def starting_positions(
         rows = "particle" if given is None else given
         wanted = f"({dim},) or ({rows}, {dim}), the landscape having {dim} coordinate{'s' if dim > 1 else ''}"
         raise ValueError(f"start must be a number or have shape {wanted}, got shape {positions.shape}")
+    if not n_particles:
+        raise ValueError(f"start must hold at least one particle, got shape {positions.shape}")
     if not np.all(np.isfinite(positions)):
         raise ValueError(f"start must be finite, got {positions[~np.isfinite(positions)].ravel()[0]}")
     return np.broadcast_to(positions, shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdphys.simulation.lines import MOST_LINES
+from sgdphys.simulation.lines import most_scheduled_steps
 from sgdphys.simulation.request import Plan
 
 __all__ = ["Stretches"]
@@ -33,7 +33,8 @@ class Stretches:
         self.noted = plan.timetable.all_steps()
         self.saved = plan.timetable.saved
         self.seconds_per_step = FIRST_GUESS * work
-        self.most_steps = MOST_LINES if plan.request.dynamics.scheduled else plan.last
+        dynamics = plan.request.dynamics
+        self.most_steps = most_scheduled_steps(dynamics, plan.clock, plan.first) if dynamics.scheduled else plan.last
         self.frames_at_once = max(1, FRAME_BYTES_AT_ONCE // max(frame_bytes, 1))
 
     def after(self, step: int, *, fresh: bool) -> NDArray[np.int64]:

@@ -184,3 +184,51 @@ def test_a_velocity_beyond_the_bound_is_no_loss():
     )  # fmt: skip
     assert np.abs(cloud["velocity"]).max() > 1e6
     assert not cloud["diverged"].any()
+
+
+FAR_TRAP = sp.landscapes.Driven(
+    sp.landscapes.Expression("x**2/2"),
+    sp.landscapes.Linear(-1.0),
+    sp.schedules.Linear(0.0, 8000.0, begin=0.0, end=10.0),
+)
+FREE = sp.landscapes.Expression("-x")
+
+
+@pytest.mark.parametrize(
+    ("landscape", "options", "way"),
+    [
+        (FAR_TRAP, {"dt": 0.01, "t1": 10.0}, 7000.0),  # a trap that moves at 800 a time
+        (FREE, {"dt": 1.0, "t1": 1e4, "integrator": sp.integrators.BAOAB(friction=0.0)}, 4.9e7),  # t^2/2
+        (
+            sp.landscapes.Expression("-x**2/200"),  # cosh(t/10), while e^(k t) is 7
+            {"dt": 0.1, "t1": 200.0, "integrator": sp.integrators.OBABO(friction=0.0), "start": 1.0},
+            2e8,
+        ),
+    ],
+    ids=["moving trap", "free fall", "underdamped top"],
+)
+def test_who_is_carried_far_is_not_lost(landscape, options, way):
+    cloud = sp.simulate(landscape, temperature=1e-6, n_particles=20, save_at=2, **{"start": 0.0, **options})
+    assert not cloud["diverged"].any()
+    assert (cloud["position"][-1] > way).all()
+
+
+def test_momentum_carries_farther():
+    """At momentum mu a slope carries 1/(1 - mu) as far: beyond a thousand times the way without momentum."""
+    sgd = sp.SGD(lr=0.1, batch_size=1, momentum=0.9999)
+    cloud = sp.simulate(FREE, sp.noises.Isotropic(0.0), sgd=sgd, n_steps=100_000, n_particles=2, save_at=1)
+    assert float(cloud["position"].min()) > 5e7
+    assert not cloud["diverged"].any()
+
+
+def test_what_single_precision_cannot_hold_is_lost():
+    """A wild step multiplies x by 100: in double precision nothing is lost before 1e70."""
+    noise = sp.noises.Formula("1 + x**2")
+    options = {"temperature": 0.0, "dt": 0.1, "n_steps": 25, "n_particles": 3, "start": 1.0, "save_at": 26}
+    steep = sp.landscapes.Quadratic(1010.0)
+    double = sp.simulate(steep, noise, **options)
+    assert np.abs(double["position"].values[-1]).min() == pytest.approx(1e50, rel=1e-9)
+    with pytest.warns(DivergenceWarning, match=r"beyond 1e\+38"):
+        single = sp.simulate(steep, noise, storage="float32", **options)
+    assert single["diverged"].all()
+    assert_same_bits(np.isfinite(single["position"].values).ravel(), (np.arange(78) < 57))

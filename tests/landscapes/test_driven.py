@@ -96,3 +96,26 @@ def test_sgd_follows_the_protocol_too():
         v = 0.5 * v + BOWL.gradient(x[None])[0] + PROTOCOL(0.1 * k) * RAMP.slope
         x = x - 0.1 * v
     np.testing.assert_allclose(cloud["position"].values[0, 0], x, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "noise", [sp.noises.Isotropic(0.5), sp.noises.Formula(["1 + x**2", "2 + y"])], ids=["D", "D(x)"]
+)
+@pytest.mark.parametrize("name", ["Milstein", "PlatenWeak2", "StochasticHeun", "TamedEuler", "EulerMaruyama"])
+def test_integrators_follow_a_constant_drive_like_the_sum(name, noise):
+    options = {"temperature": 0.1, "dt": 0.1, "n_steps": 5, "n_particles": 9, "start": 0.2, "save_at": 1}
+    clouds = [
+        sp.simulate(landscape, noise, integrator=getattr(sp.integrators, name)(), **options)["position"].values
+        for landscape in (Driven(BOWL, RAMP, 0.7), BOWL + 0.7 * RAMP)
+    ]
+    np.testing.assert_allclose(*clouds, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["LeimkuhlerMatthews", "SRA1", "BAOAB", "OBABO", "UBU"])
+def test_those_for_constant_noise_too(name):
+    options = {"temperature": 0.1, "dt": 0.1, "n_steps": 5, "n_particles": 9, "start": 0.2, "save_at": 1}
+    clouds = [
+        sp.simulate(landscape, integrator=getattr(sp.integrators, name)(), **options)["position"].values
+        for landscape in (Driven(BOWL, RAMP, 0.7), BOWL + 0.7 * RAMP)
+    ]
+    np.testing.assert_allclose(*clouds, rtol=1e-9)

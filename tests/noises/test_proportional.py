@@ -48,6 +48,15 @@ def test_moments_with_a_matrix():
         assert_excluded(mean, scale * 0.75, error)
 
 
+@pytest.mark.parametrize("matrix", [[[3.0]], [[3.0, 0.0], [0.0, 3.0]], [[3.0, 1.0], [1.0, 2.0]]])
+def test_the_floor_is_in_the_unit_of_the_matrix(matrix):
+    bowl = sp.landscapes.Quadratic(2 * np.eye(len(matrix)))
+    x = np.full((1, len(matrix)), 0.7)
+    noise = ProportionalToLoss(bowl, factor=2.0, matrix=matrix, floor=0.5)
+    expected = (2 * bowl.potential(x)[0] + 0.5) * np.array(matrix)
+    np.testing.assert_allclose(noise.diffusion(x)[0], expected, rtol=1e-12)
+
+
 def test_noise_of_the_hessian_makes_all_directions_alike():
     """D = |H| of a quadratic: variance T/(1 - h dt/2) in every eigendirection, T/h/(1 - h dt/2) for D = 1."""
     bowl = sp.landscapes.Quadratic([[2.0, 0.6], [0.6, 1.0]])

@@ -41,6 +41,14 @@ def test_equal_the_sums_along_the_path(observer, weight):
     assert cloud["current_count"].values.tolist() == [5000] * 3
 
 
+def test_the_rate_of_a_continued_run_is_over_its_own_time():
+    options = {"temperature": 0.1, "dt": 0.05, "observers": [Currents()], "save_at": 1}
+    first = sp.simulate(sp.landscapes.Quadratic(HESSIAN), Full(COVARIANCE), n_steps=20, n_particles=500, **options)
+    second = sp.simulate(sp.landscapes.Quadratic(HESSIAN), Full(COVARIANCE), n_steps=10, start=first, **options)
+    np.testing.assert_allclose(second["current_rate"], second["current_mean"] / 0.5, rtol=1e-9)
+    np.testing.assert_allclose(second["current_mean"], second["integrated_current"].mean(), rtol=1e-9)
+
+
 def test_the_area_rate_of_broken_balance():
     """C1, Hessian diag(2, .5) and noise along a diagonal: .027108 at dt = .01 (.027 in the limit); 0 with balance."""
     chain = Chain(HESSIAN, COVARIANCE, 0.1, 0.01)

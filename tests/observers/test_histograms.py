@@ -58,6 +58,17 @@ def test_a_lower_edge_belongs_to_its_cell_and_an_upper_one_does_not():
     assert int(cloud["histogram_above"].squeeze()) == 1
 
 
+@pytest.mark.parametrize("edges", [[0.0, 1.0, 1.5, 4.0], [0.0, 3.0, 3.5, 4.0], np.linspace(0.0, 0.7, 8)])
+def test_particles_on_inner_edges_lie_above_them(edges):
+    flat = sp.landscapes.Quadratic(0.0)
+    cloud = sp.simulate(
+        flat, temperature=0.0, dt=1.0, n_steps=1, start=np.array(edges)[:, np.newaxis], save_at=0,
+        observers=[Histogram(edges=edges)],
+    )  # fmt: skip
+    assert cloud["histogram_count"].values.tolist() == [[1] * (len(edges) - 1)]
+    assert int(cloud["histogram_above"].squeeze()) == 1
+
+
 def test_the_density_shows_the_potential():
     """Stationary cloud of x^2/2 at T = .25 (Euler, dt = .05: variance T/(1 - dt/2)): potential and standard errors."""
     observer = Histogram(20, (-1.0, 1.0), at=1)

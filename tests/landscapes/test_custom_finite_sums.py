@@ -9,7 +9,9 @@ from numba import njit
 
 import sgdphys as sp
 from sgdphys import landscapes
+from sgdphys.kernels import BlockTerm
 from sgdphys.landscapes import FiniteSum, LeastSquares, LogisticRegression
+from sgdphys.noises import GradientCovariance
 
 GENERATOR = np.random.default_rng(5)
 INPUTS = GENERATOR.normal(size=(30, 3))
@@ -104,6 +106,30 @@ def squared_line(x, row):
 
 def squared_line_gradient(x, row, out):
     out[0] = x[0] - row[0]
+
+
+class Tripled(LeastSquares):
+    """Three times the loss by factors of the terms, as a landscape from outside the package may have them."""
+
+    def _terms(self, terms):
+        return tuple(BlockTerm(term.kernel, term.parameters, 3.0) for term in terms)
+
+    def sample_term(self):
+        return self._terms([super().sample_term()])[0]
+
+    def gradient_terms(self):
+        return self._terms(super().gradient_terms())
+
+
+@pytest.mark.parametrize("noise", [None, GradientCovariance(method="samples"), GradientCovariance(method="cholesky")])
+def test_the_factor_of_a_sample_term_counts(noise):
+    one, three = LeastSquares(INPUTS, TARGETS), Tripled(INPUTS, TARGETS)
+    np.testing.assert_allclose(three.gradient_covariance(np.ones((1, 3))), 9 * one.gradient_covariance(np.ones((1, 3))))
+    paths = [
+        sp.simulate(loss, noise, sgd=sp.SGD(lr=lr, batch_size=5), n_steps=4, n_particles=30)["position"].values
+        for loss, lr in ((one, 0.03), (three, 0.01))
+    ]
+    np.testing.assert_allclose(*paths, rtol=1e-6, atol=1e-9)
 
 
 def test_functions_are_compiled_once(landscape):

@@ -7,6 +7,7 @@ from asserts import assert_excluded, assert_same_bits, assert_within
 from scipy import special
 
 import sgdphys as sp
+from sgdphys.kernels.philox import STREAMS, key_of
 from sgdphys.noises import Diagonal, Isotropic
 from sgdphys.observers import FirstPassage, Moments
 
@@ -81,6 +82,28 @@ def test_the_bridge_works_from_above_and_across_any_coordinate():
     )  # fmt: skip
     exact = special.erfc(1 / np.sqrt(4 * 0.25 * 2.0))
     assert_within(float(cloud["first_passage_time"].notnull().mean()), exact, np.sqrt(exact * (1 - exact) / n))
+
+
+def test_the_draws_of_the_bridge_have_words_of_their_own():
+    """A step is crossed where the word of its particle and of the step at its end falls below the chance."""
+    steps, dt, stream = 12, 0.1, STREAMS["bridge"]
+    assert stream not in {STREAMS[name] for name in STREAMS if name != "bridge"}
+    cloud = sp.simulate(
+        sp.landscapes.Quadratic(0.0), Isotropic(2.0), temperature=0.25, dt=dt, n_steps=steps, n_particles=150,
+        start=0.0, save_at=steps + 1, observers=[FirstPassage("x > 0.5", bridge=True)], seed=4,
+    )  # fmt: skip
+    crossed = 0
+    for particle, path in enumerate(cloud["position"].values[:, :, 0].T):
+        expected = np.nan
+        for k in range(1, steps + 1):
+            chance = np.exp(-2 * (path[k - 1] - 0.5) * (path[k] - 0.5) / (2 * 0.25 * 2.0 * dt))
+            word = naive.words(key_of(4), particle, k, stream, 0)[0]
+            if path[k] > 0.5 or (word + 0.5) / 2**32 < chance:
+                crossed += path[k] <= 0.5
+                expected = k * dt
+                break
+        np.testing.assert_allclose(cloud["first_passage_time"].values[particle], expected, rtol=1e-12)
+    assert crossed > 10
 
 
 def exit_times(region, n, t1, bridge=False, temperature=0.1):

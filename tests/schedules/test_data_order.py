@@ -32,6 +32,15 @@ def test_batches_follow_each_other_over_any_stages(seed):
     assert epochs.dtype == offsets.dtype == np.int64
 
 
+def test_a_stage_that_fills_an_epoch_from_its_middle_on():
+    """Batches 4 | 3, 3 fill ten samples: the next one, of 1, begins an epoch. Counted from 0, three of 3 leave one."""
+    sizes = [(4, 1), (3, 2), (1, 2)]
+    schedule = SGDSchedule([(SGD(0.1, size, n_samples=10), length) for size, length in sizes])
+    epochs, offsets = schedule.epoch_and_offset(np.arange(5))
+    assert epochs.tolist() == [0, 0, 0, 1, 1]
+    assert offsets.tolist() == [0, 4, 7, 0, 1]
+
+
 def test_the_step_after_the_last_is_one_more_of_the_last_stage():
     stages = [(SGD(0.1, 3, n_samples=10), 3), (SGD(0.1, 4, n_samples=10), 1)]
     longer = SGDSchedule([stages[0], (stages[1][0], 2)])

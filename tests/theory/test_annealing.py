@@ -24,6 +24,17 @@ def test_the_equation_makes_no_difference_between_them():
     np.testing.assert_allclose(variances(BY_LR, "lyapunov"), variances(BY_BATCH, "lyapunov"), rtol=1e-12)
 
 
+def test_with_momentum_a_long_stage_ends_in_its_stationary_state():
+    H, C = np.array([[1.0, 0.3], [0.3, 2.0]]), np.array([[1.0, -0.4], [-0.4, 0.5]])
+    sgd = SGD(0.1, 4, momentum=0.8, n_samples=9, sampling="without")
+    for mode in ("discrete", "lyapunov"):
+        end = theory.covariance_through_stages(H, C, SGDSchedule([(sgd, 2000)]), mode=mode)["stage_covariance"].values[
+            -1
+        ]
+        exact = theory.stationary_covariance(H, C, sgd, mode)["stationary_covariance"].values
+        np.testing.assert_allclose(end, exact, rtol=1e-10)
+
+
 def test_updates_and_times_of_the_stages():
     for schedule, updates in ((BY_LR, [500, 1000, 1500]), (BY_BATCH, [500, 600, 620])):
         result = theory.covariance_through_stages([[1.0]], [[1.0]], schedule)

@@ -53,23 +53,7 @@ class ExactOrnsteinUhlenbeck(BlockIntegrator):
         return ornstein_uhlenbeck_step
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator with the flow of the problem.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The fitted integrator.
-
-        Raises
-        ------
-        ValueError
-            The landscape is not quadratic, the noise not additive, or there are momentum or weight decay.
-        """
+        """Return it with the flow of the problem; ValueError unless f is quadratic, D constant, without momentum."""
         self.require_additive(problem)
         self.refuse_sgd(problem)
         hessian = constant_hessian(problem.landscape)

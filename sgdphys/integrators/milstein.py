@@ -50,24 +50,7 @@ class Milstein(BlockIntegrator):
         return 0 if self.additive else dim
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator with ``additive`` filled in.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The fitted integrator.
-
-        Raises
-        ------
-        ValueError
-            The noise is not Gaussian, or neither additive nor diagonal with D_ii a function of x_i alone, or D has
-            no derivative; or there are momentum, weight decay or shuffled minibatches.
-        """
+        """Return it with ``additive`` filled in; ValueError unless D is constant, or diagonal with D_ii(x_i)."""
         self.require_diagonal(problem, separable=True)
         self.refuse_sgd(problem)
         if not getattr(problem.noise, "has_divergence", True):

@@ -75,24 +75,7 @@ class ModifiedEquation(BlockIntegrator):
         return 4 * dim + OWN_WORK_ROWS
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The integrator itself.
-
-        Raises
-        ------
-        ValueError
-            There are no SGD settings, they have momentum, weight decay or shuffled epochs, or the noise is not
-            Gaussian.
-        """
+        """Return the integrator; ValueError for momentum, weight decay, shuffled epochs or stable noise."""
         if problem.sgd is None:
             raise ValueError(f"{self.name} needs sgd= (noise {problem.noise_name}): its drift depends on lr")
         self.require_gaussian(problem)

@@ -58,24 +58,7 @@ class PlatenWeak2(BlockIntegrator):
         return dim if self.additive else 6 * dim
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator with ``additive`` filled in.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The fitted integrator.
-
-        Raises
-        ------
-        ValueError
-            The noise is not Gaussian, or neither additive nor diagonal with D_ii a function of x_i alone; or there
-            are momentum, weight decay or shuffled minibatches.
-        """
+        """Return it with ``additive`` filled in; ValueError unless D is constant, or diagonal with D_ii(x_i)."""
         self.require_diagonal(problem, separable=True)
         self.refuse_sgd(problem)
         return replace(self, additive=getattr(problem.noise, "additive", True))

@@ -66,23 +66,7 @@ class StochasticGradient(BlockIntegrator):
         return dim if self.momentum else 0
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator with momentum and kind of gradient filled in.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The fitted integrator.
-
-        Raises
-        ------
-        ValueError
-            There are no SGD settings, or the noise is neither Gaussian nor real minibatches.
-        """
+        """Return it with momentum and kind of gradient filled in; ValueError for noise that does not fit."""
         if problem.sgd is None:
             raise ValueError("StochasticGradient needs sgd=; with temperature= and dt= use EulerMaruyama")
         sampled = hasattr(problem.noise, "is_minibatch")

@@ -54,24 +54,7 @@ class StochasticHeun(BlockIntegrator):
         return dim if self.additive else 2 * dim
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator with ``additive`` filled in.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The fitted integrator.
-
-        Raises
-        ------
-        ValueError
-            The noise is not Gaussian, or neither additive nor diagonal; or there are momentum, weight decay or
-            shuffled minibatches.
-        """
+        """Return it with ``additive`` filled in; ValueError unless D is constant or diagonal."""
         self.require_diagonal(problem, separable=False)
         self.refuse_sgd(problem)
         return replace(self, additive=getattr(problem.noise, "additive", True))

@@ -66,24 +66,7 @@ class VarianceAmplifiedGradient(BlockIntegrator):
         return variance_amplified_step if self.sampled else stochastic_gradient_step
 
     def prepared(self, problem: Problem) -> Self:
-        """Return the integrator with the kind of gradient filled in.
-
-        Parameters
-        ----------
-        problem
-            Landscape, noise and SGD settings.
-
-        Returns
-        -------
-        Self
-            The fitted integrator.
-
-        Raises
-        ------
-        ValueError
-            There are no SGD settings, they have momentum or shuffled epochs, or the noise is neither Gaussian nor real
-            minibatches.
-        """
+        """Return it with the kind of gradient filled in; ValueError for momentum and shuffled epochs."""
         sgd = problem.sgd
         if sgd is None:
             raise ValueError(f"{self.name} needs sgd= (noise {problem.noise_name}); it cuts a step of lr into substeps")

@@ -6,7 +6,10 @@ import math
 from numbers import Integral, Real
 from typing import Any, Literal
 
-__all__ = ["finite_number", "whole_number"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["finite_number", "number_array", "whole_number"]
 
 _RULES = {"any": "finite", "positive": "positive and finite", "not negative": "finite and not negative"}
 
@@ -66,6 +69,35 @@ def finite_number(name: str, value: Any, *, sign: Literal["any", "positive", "no
     if not (math.isfinite(number) and allowed):
         raise ValueError(f"{name} must be {_RULES[sign]}, got {value!s:.60}")
     return number
+
+
+def number_array(name: str, values: Any) -> NDArray[np.float64]:
+    """Return a new float64 array of numbers.
+
+    Parameters
+    ----------
+    name
+        What the message calls them.
+    values
+        A number, nested lists or an array of real numbers.
+
+    Returns
+    -------
+    NDArray
+        The copy.
+
+    Raises
+    ------
+    ValueError
+        They are no real numbers, or rows of unequal length.
+    """
+    try:
+        if not np.iscomplexobj(values):
+            return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        pass
+    shown = " ".join(repr(values).split())
+    raise ValueError(f"{name} must be real numbers, in rows of equal length, got {shown:.60}")
 
 
 def _as_float(value: Any) -> float:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from sgdphys.checks import finite_number, whole_number
+from sgdphys.checks import finite_number, number_array, whole_number
 
 
 @pytest.mark.parametrize("value", [3, 3.0, np.int32(3), np.float64(3.0), np.uint8(3)])
@@ -47,3 +47,18 @@ def test_signs_of_finite_numbers():
         finite_number("c", 0.0, sign="positive")
     with pytest.raises(ValueError, match="c must be finite and not negative, got -1"):
         finite_number("c", -1, sign="not negative")
+
+
+@pytest.mark.parametrize("values", ["a", [[1], [1, 2]], [1j], np.ones(2) * 1j, object(), [None, "b"]])
+def test_what_is_no_array_of_numbers_is_refused_in_one_line(values):
+    with pytest.raises(ValueError, match=r"c must be real numbers, in rows of equal length, got .") as caught:
+        number_array("c", values)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_array_of_numbers_is_a_copy():
+    given = np.ones(2)
+    copy = number_array("c", given)
+    copy[0] = 2.0
+    assert given[0] == 1.0
+    assert number_array("c", [1, True]).dtype == np.float64

@@ -18,8 +18,10 @@ DIFFERENCE_STEP = 6e-6  # cube root of the rounding unit, the best step of a cen
 
 
 def plain_function(function: Function) -> Function:
-    """Return the Python function behind an njit function, or the function itself."""
+    """Return the Python function behind an njit function, or the function itself; ValueError for other callables."""
     plain: Function = getattr(function, "py_func", function)
+    if not inspect.isfunction(plain):
+        raise ValueError(f"numba compiles functions of Python alone, got {function!r:.60}; wrap it in a def or lambda")
     return plain
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sgdphys import schema
+from sgdphys.checks import number_array
 from sgdphys.kernels import evaluate
 from sgdphys.protocols import Landscape, Term
 
@@ -61,7 +62,7 @@ def finite_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) ->
     ValueError
         The shape is another one, or a value is not finite.
     """
-    array = np.array(values, dtype=np.float64)
+    array = number_array(name, values)
     if array.ndim != len(shape) or any(need not in {None, have} for need, have in zip(shape, array.shape, strict=True)):
         wanted = ", ".join("any" if length is None else str(length) for length in shape)
         raise ValueError(f"{name} must have the shape ({wanted}), got {array.shape}")

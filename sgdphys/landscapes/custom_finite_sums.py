@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.checks import whole_number
+from sgdphys.checks import number_array, whole_number
 from sgdphys.kernels import BlockTerm, FieldKernel, SampleKernel
 from sgdphys.kernels.compile import load_module
 from sgdphys.kernels.user_functions import describe_failure, full_name, plain_function, source_hash
@@ -71,7 +71,7 @@ class FiniteSum(FiniteSumLandscape):
     ) -> None:
         for name, function, count in (("sample_loss", sample_loss, 2), ("sample_gradient", sample_gradient, 3)):
             _check_arguments(name, function, count)
-        rows = np.array(data, dtype=np.float64)
+        rows = number_array("data", data)
         rows = finite_array("data", rows[:, np.newaxis] if rows.ndim == 1 else rows, (None, None))
         if not rows.size:
             raise ValueError(f"data must hold at least one sample of one column, got the shape {rows.shape}")

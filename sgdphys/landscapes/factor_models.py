@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.checks import whole_number
+from sgdphys.checks import number_array, whole_number
 from sgdphys.kernels import BlockTerm, FieldKernel, SampleKernel
 from sgdphys.kernels import factor_models as kernels
 from sgdphys.landscapes.base import as_points, finite_array
@@ -118,7 +118,7 @@ class MatrixFactorisation(SupervisedLandscape):
     rank: int
 
     def __init__(self, matrix: ArrayLike, rank: int, observed: ArrayLike | None = None) -> None:
-        values = np.array(matrix, dtype=np.float64)
+        values = number_array("matrix", matrix)
         if values.ndim != 2 or not values.size:
             raise ValueError(f"matrix must have the shape (row, column) and an entry, got the shape {values.shape}")
         chosen = np.ones(values.shape, dtype=bool) if observed is None else np.asarray(observed)

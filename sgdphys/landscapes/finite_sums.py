@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sgdphys.checks import number_array
 from sgdphys.kernels import BlockTerm
 from sgdphys.landscapes.base import BlockLandscape, as_points, finite_array
 
@@ -179,7 +180,7 @@ def checked_samples(inputs: ArrayLike, targets: ArrayLike, target_name: str = "t
     ValueError
         The shapes do not fit, there is no sample or no feature, or a number is not finite.
     """
-    rows = np.array(inputs, dtype=np.float64)
+    rows = number_array("inputs", inputs)
     if rows.ndim == 1:
         rows = rows[:, np.newaxis]
     rows = finite_array("inputs", rows, (None, None))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.checks import whole_number
+from sgdphys.checks import number_array, whole_number
 from sgdphys.kernels import BlockTerm, evaluate
 from sgdphys.kernels.user_functions import (
     describe_failure,
@@ -181,7 +181,7 @@ def _signature(diffusion: Function, divergence: Function | None, dim: int | None
 
 
 def _points(check_at: ArrayLike, dim: int) -> Array:
-    points = np.array(check_at, dtype=np.float64)
+    points = number_array("check_at", check_at)
     if points.ndim != 2 or points.shape[1] != dim or not len(points) or not np.all(np.isfinite(points)):
         raise ValueError(f"check_at must be finite points of the shape (particle, {dim}), got shape {points.shape}")
     return points

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.checks import finite_number
+from sgdphys.checks import finite_number, number_array
 from sgdphys.kernels import BlockTerm, KickKernel
 from sgdphys.kernels.kicks import diagonal_kick, factor_kick, isotropic_kick
 from sgdphys.noises.base import BlockNoise
@@ -272,7 +272,7 @@ def _short(name: str, values: Array, outline: str) -> str:
 
 
 def _frozen(values: ArrayLike) -> Array:
-    array = np.array(values, dtype=np.float64)
+    array = number_array("the diffusion", values)
     array.setflags(write=False)
     return array
 

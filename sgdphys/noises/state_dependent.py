@@ -155,6 +155,8 @@ def landscape_of(noise: Any, landscape: Any) -> Any:
         They differ in dimension, or the landscape changes in time.
     """
     own = landscape if noise.landscape is None else noise.landscape
+    if isinstance(own, type) or not hasattr(own, "gradient_terms"):
+        raise ValueError(f"{type(noise).__name__} takes D from a landscape with kernels, got {own!r:.60}")
     if own.dim != landscape.dim:
         raise ValueError(f"{noise!r} has a landscape of {own.dim} coordinates, the simulation one of {landscape.dim}")
     if hasattr(own, "protocol"):

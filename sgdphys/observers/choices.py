@@ -31,9 +31,9 @@ def coordinate_numbers(chosen: Sequence[int | str], run: Run) -> list[int]:
     ValueError
         There is none chosen, one is not there, or one is there twice.
     """
-    numbers = [_number(item, run) for item in chosen]
+    numbers = [_number(item, run) for item in chosen] if isinstance(chosen, (list, tuple, str, np.ndarray)) else []
     if not numbers or len(set(numbers)) < len(numbers):
-        raise ValueError(f"an observer needs coordinates, each of them once, got {chosen!r:.60}")
+        raise ValueError(f"an observer needs a list of coordinates, each of them once, got {chosen!r:.60}")
     return numbers
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sgdphys.checks import number_array
 from sgdphys.kernels import ObserverKernel
 from sgdphys.kernels.currents import integrated_current
 from sgdphys.kernels.divergence import BOUND
@@ -64,7 +65,7 @@ class Currents(NamedObserver):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.weight is not None:
-            matrix = np.asarray(self.weight, dtype=np.float64)
+            matrix = number_array("weight", self.weight)
             if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
                 raise ValueError(f"weight must be a finite square matrix, got shape {matrix.shape}")
         elif not isinstance(self.plane, (tuple, list)) or len(self.plane) != 2:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sgdphys import schema
-from sgdphys.checks import finite_number, whole_number
+from sgdphys.checks import finite_number, number_array, whole_number
 from sgdphys.kernels import ObserverKernel
 from sgdphys.kernels.counting import histogram
 from sgdphys.observers.choices import coordinate_numbers
@@ -25,6 +25,7 @@ __all__ = ["Histogram"]
 
 Array = NDArray[np.float64]
 _KERNEL = ObserverKernel(histogram)
+MOST_CELLS = 10**8  # along an axis
 _CELLS, _EDGES = ("cell", "cell_2"), ("cell_edge", "cell_edge_2")
 
 
@@ -86,12 +87,13 @@ class Histogram(NamedObserver):
         if self.edges is not None:
             if self.bins is not None or self.range is not None:
                 raise ValueError("give edges=, or bins= and range=, not both")
-            return tuple(map(_rising, self.edges if two else [self.edges]))
+            return tuple(map(_rising, _pair("edges", self.edges) if two else [self.edges]))
         if self.bins is None or self.range is None:
             raise ValueError("a histogram needs bins= and range=(low, high), or edges=")
-        ranges = self.range if two else [self.range]
-        numbers = self.bins if isinstance(self.bins, (tuple, list)) else [self.bins] * len(ranges)
-        return tuple(_equal(count, ends) for count, ends in zip(numbers, ranges, strict=True))
+        if not two:
+            return (_equal(self.bins, self.range),)
+        numbers = self.bins if isinstance(self.bins, (tuple, list)) else (self.bins, self.bins)
+        return tuple(map(_equal, _pair("bins", numbers), _pair("range", self.range)))
 
     def observe(self, run: Run) -> Observation:
         """Return the observer made ready for a run; ValueError where it has no such coordinate."""
@@ -174,15 +176,26 @@ def _labels(chosen: tuple[int | str, ...], cloud: xr.Dataset) -> list[str]:
     return [item if isinstance(item, str) else names[item] for item in chosen]
 
 
+def _pair(name: str, values: Any) -> Any:
+    if not isinstance(values, (tuple, list, np.ndarray)) or len(values) != 2:
+        raise ValueError(f"{name} must be a pair, {name} for each coordinate, got {values!r:.60}")
+    return values
+
+
 def _rising(edges: ArrayLike) -> Array:
-    array = np.array(edges, dtype=np.float64)
+    array = number_array("edges", edges)
     if array.ndim != 1 or len(array) < 2 or not np.all(np.isfinite(array)) or np.any(np.diff(array) <= 0):
         raise ValueError(f"edges must be rising finite numbers, at least two, got {edges!r:.60}")
     return array
 
 
 def _equal(count: Any, ends: Any) -> Array:
+    if not isinstance(ends, (tuple, list, np.ndarray)) or len(ends) != 2:
+        raise ValueError(f"range must be (low, high), a pair of them for two coordinates, got {ends!r:.60}")
     low, high = (finite_number("an end of range", end) for end in ends)
     if not low < high:
         raise ValueError(f"range must be (low, high) with low < high, got {(low, high)}")
-    return np.linspace(low, high, whole_number("bins", count) + 1)
+    count = whole_number("bins", count)
+    if count > MOST_CELLS:
+        raise ValueError(f"bins must be at most {MOST_CELLS}, got {count}")
+    return _rising(np.linspace(low, high, count + 1))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sgdphys.checks import finite_number, whole_number
+from sgdphys.checks import finite_number, number_array, whole_number
 from sgdphys.observers.choices import coordinate_numbers
 from sgdphys.observers.naming import NamedObserver
 from sgdphys.observers.observation import Run, Timing
@@ -17,6 +17,8 @@ from sgdphys.observers.observation import Run, Timing
 __all__ = ["LagPlan", "LaggedObserver"]
 
 Steps = NDArray[np.int64]
+MOST_LAGS = 10**6
+LATER = 2**62  # the step of times that are later than any run
 NOTE = -1  # instead of a table row: note the state at the origin
 
 
@@ -55,10 +57,15 @@ class LaggedObserver(NamedObserver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if np.ndim(self.lags) == 0:
-            whole_number("lags, a number unless it is a list of times,", np.asarray(self.lags).item())
+        if not isinstance(self.lags, (list, tuple)) and np.ndim(self.lags) == 0:
+            number = whole_number("lags, a number unless it is a list of times,", np.asarray(self.lags).item())
+            if number > MOST_LAGS:
+                raise ValueError(f"lags must be at most {MOST_LAGS}, got {number}")
         else:
-            for lag in np.ravel(self.lags):
+            lags = number_array("lags", self.lags)
+            if lags.ndim != 1 or not len(lags):
+                raise ValueError(f"lags must be a number of lags or a list of times, got the shape {lags.shape}")
+            for lag in lags:
                 finite_number("a lag", lag, sign="not negative")
         for time in [] if self.origin is None else np.ravel(self.origin):
             finite_number("origin, a time or a list of times,", time)
@@ -131,4 +138,5 @@ class LaggedObserver(NamedObserver):
 
 
 def _nearest(times: ArrayLike, clock: Timing) -> Steps:
-    return np.array([round(clock.steps(float(time))) for time in np.ravel(times)], dtype=np.int64)
+    steps = [round(clock.steps(float(time))) for time in np.ravel(times)]
+    return np.array([min(max(step, -1), LATER) for step in steps], dtype=np.int64)

@@ -114,6 +114,9 @@ class SGDSchedule:
         ValueError
             A learning rate is not positive and finite, or a batch size no positive integer or too large.
         """
+        for name, function in (("lr", lr), ("batch_size", batch_size)):
+            if function is not None and not callable(function):
+                raise ValueError(f"{name} must be a function of the step, or a schedule in steps, got {function!r:.60}")
         steps = np.arange(whole_number("n_steps", n_steps))
         lrs = np.full(len(steps), sgd.lr) if lr is None else evaluate("lr", lr, steps, "positive", "step")
         sizes = np.full(len(steps), sgd.batch_size) if batch_size is None else _whole_sizes(batch_size, steps)

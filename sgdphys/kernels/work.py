@@ -10,13 +10,16 @@ from sgdphys.kernels.settings import DRIVE, NEXT_DRIVE, NEXT_TEMPERATURE, TEMPER
 
 __all__ = ["work"]
 
+HALF = 0.5
+
 
 def work(before, after, lanes, place, row, settings, parameters, own, table):
     """Rows of ``own``: work, reduced work, energy at the start and at the observer's only time, the end, the heat.
 
     A step moves the particles at constant s and T and then changes both, where they have arrived: the work is the
     change of the energy base + s drive by that of s, the reduced work that of (base + s drive) / T. Parameters: d,
-    bound, first step of the run, then base and drive laid out as ``kernels.energies`` says. The table is scratch.
+    bound, first step of the run, then base and drive laid out as ``kernels.energies`` says. The table is scratch. Where
+    the state has velocities, their v^2/2 is part of the base.
     """
     width = after.shape[1]
     base = table[0, :width].reshape((1, width))
@@ -41,11 +44,15 @@ def work(before, after, lanes, place, row, settings, parameters, own, table):
 
 def evaluate_parts(x, parameters, base, drive):
     """Write the two energies of all lanes."""
+    dim = np.int64(parameters[0])
     for lane in range(x.shape[1]):
         base[0, lane] = 0.0
         drive[0, lane] = 0.0
-    add_listed(parameters[3:], x, 1.0, base)
-    add_listed(parameters[3 + listed_length(parameters[3:]) :], x, 1.0, drive)
+    for row in range(dim, x.shape[0]):
+        for lane in range(x.shape[1]):
+            base[0, lane] += HALF * x[row, lane] * x[row, lane]
+    add_listed(parameters[3:], x[:dim], 1.0, base)
+    add_listed(parameters[3 + listed_length(parameters[3:]) :], x[:dim], 1.0, drive)
 
 
 def add_change(settings, base, drive, own):

@@ -42,6 +42,8 @@ class Run:
         A particle beyond it is lost.
     weight_decay
         That of the SGD settings; the loss is f + (weight_decay / 2) |x|^2.
+    of_sgd
+        Whether steps are those of SGD, whose velocities are no dx/dt.
     independent_kicks
         Whether the noise of a step is independent of that of the steps before.
     """
@@ -58,6 +60,7 @@ class Run:
     n_particles: int
     bound: float
     weight_decay: float = 0.0
+    of_sgd: bool = False
     independent_kicks: bool = True
 
     @property

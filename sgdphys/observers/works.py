@@ -38,7 +38,8 @@ class Work(NamedObserver):
 
     From the stationary state of D = 1 on, :math:`e^{-f/T}`, the average :math:`\langle e^{-w} \rangle` is
     :math:`Z_1/Z_0` up to the bias of the time step. For other D that state is :math:`e^{-\Phi/T}` with another
-    potential, f/c for D = c 1: give it as ``energy``. At T = 0 the reduced work is NaN.
+    potential, f/c for D = c 1: give it as ``energy``. At T = 0 the reduced work is NaN. In underdamped motion f is
+    :math:`f + v^2/2` throughout; SGD with momentum, whose velocity is another quantity, is refused.
 
     Variables: ``work``, ``reduced_work``, ``heat`` (taken up; all of the particle, NaN where it is lost), and
     ``exponential_work``, the average of exp(-w), with ``_standard_error`` and its ``effective_sample_size``
@@ -89,8 +90,13 @@ class Work(NamedObserver):
         Raises
         ------
         ValueError
-            Nothing changes in time, or the energy does not fit.
+            Nothing changes in time, the energy does not fit, or the run is SGD with momentum.
         """
+        if run.of_sgd and not run.overdamped:
+            raise ValueError(
+                "Work is not known for SGD with momentum, whose state with velocities is not exp(-f/T); use one of the "
+                "underdamped integrators, BAOAB for one, or momentum=0"
+            )
         base, drive = self._parts(run)
         if run.temperature is not None and not hasattr(run.landscape, "protocol"):
             raise ValueError("Work needs something that changes: a landscapes.Driven, or a temperature in time")

@@ -116,6 +116,7 @@ def _ensemble(planned: Plan, threads: int) -> Ensemble:
         n_particles=len(planned.state),
         bound=planned.bound,
         weight_decay=dynamics.sgd.weight_decay if dynamics.sgd else 0.0,
+        of_sgd=dynamics.sgd is not None,
         independent_kicks=not dynamics.integrator.ahead,
     )
     observations = [observer.observe(description) for observer in request.observers]

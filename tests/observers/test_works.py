@@ -68,6 +68,26 @@ def test_equal_the_sums_along_the_path():
     np.testing.assert_allclose(cloud["effective_sample_size"], weights.sum() ** 2 / (weights**2).sum(), rtol=1e-9)
 
 
+def test_underdamped_motion_has_its_kinetic_energy_too():
+    """In two coordinates, where one row too many would read the matrix beyond its end; the loss alone is excluded."""
+    schedule, temperature = sp.schedules.Cosine(0.2, 0.8, 0.0, 1.0), sp.schedules.Linear(0.5, 0.8, 0.3, 1.5)
+    base, drive = sp.landscapes.Quadratic([[1.0, 0.3], [0.3, 2.0]]), sp.landscapes.Linear([1.0, -0.5])
+    cloud = sp.simulate(
+        Driven(base, drive, schedule), temperature=temperature, dt=0.1, n_steps=15, n_particles=400, start=[0.5, 0.2],
+        integrator=sp.integrators.BAOAB(), observers=[Work()],
+    )  # fmt: skip
+    time, x, v = (cloud[name].values for name in ("time", "position", "velocity"))
+    s, t = schedule(time), temperature(time)
+    loss, d = (np.stack([part.potential(points) for points in x]) for part in (base, drive))
+    u = loss + np.sum(v**2, axis=2) / 2
+    work = sum((s[k + 1] - s[k]) * d[k + 1] for k in range(15))
+    reduced = sum((u[k + 1] + s[k + 1] * d[k + 1]) / t[k + 1] - (u[k + 1] + s[k] * d[k + 1]) / t[k] for k in range(15))
+    np.testing.assert_allclose(cloud["work"], work, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(cloud["reduced_work"], reduced, rtol=1e-9, atol=1e-12)
+    gained = u[-1] + s[-1] * d[-1] - u[0] - s[0] * d[0]
+    np.testing.assert_allclose(cloud["heat"] + cloud["work"], gained, rtol=1e-9, atol=1e-12)
+
+
 def test_a_stage_of_sgd_changes_the_temperature_where_the_stage_before_ended():
     """The batch grows from 1 to 4 after the third step: w = f(x_3) (1/T_1 - 1/T_0)."""
     schedule = sp.SGDSchedule([(sp.SGD(lr=0.1, batch_size=1), 3), (sp.SGD(lr=0.1, batch_size=4), 5)])
@@ -169,6 +189,9 @@ def test_runs_without_change_and_energies_that_do_not_fit_are_refused():
         sp.simulate(ONE, observers=[Work(sp.landscapes.Quadratic(np.eye(2)))], **options)
     with pytest.raises(ValueError, match="energy must be"):
         Work(energy="phi")
+    sgd = sp.SGDSchedule([(sp.SGD(lr=0.1, batch_size=size, momentum=0.5), 2) for size in (1, 4)])
+    with pytest.raises(ValueError, match="not known for SGD with momentum"):
+        sp.simulate(ONE, sp.noises.Isotropic(1.0), sgd=sgd, n_particles=3, observers=[Work()])
 
 
 def test_the_loss_includes_the_weight_decay():

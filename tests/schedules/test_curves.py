@@ -58,6 +58,10 @@ def test_passages_have_their_shapes():
     assert abs(cosine(2.001) - 0.4) < 1e-6  # it leaves with slope zero; a straight line would be at .3999
 
 
+def test_a_jump_at_time_zero_has_happened_there():
+    assert schedules.Steps([-1.0, 0.0], [0.4, 0.2])([-1e-9, 0.0]).tolist() == [0.4, 0.2]
+
+
 def test_cycles_start_low_and_repeat():
     phases = np.array([0.0, 0.25, 0.5, 0.75])
     expected = {"triangle": [1, 2, 3, 2], "sine": [1, 2, 3, 2], "square": [1, 1, 3, 3]}

@@ -24,10 +24,12 @@ _KERNEL = ObserverKernel(moments)
 class Moments(NamedObserver):
     r"""Mean, covariance and their standard errors, reduced while the run goes on.
 
-    The covariance is the population one, divided by the number n of particles that are not lost. Standard errors:
-    sqrt(Var/n) for the mean, sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. The result does
-    not depend on threads or blocks to the bit. Memory: a table for each 4096 particles, (1 + 3 d + d^2) / 256 bytes
-    per particle and time (d = 1: 2 bytes per particle for 101 times).
+    Variables, of ``moment_time`` and coordinate: ``mean`` and ``covariance`` (also of coordinate_2), with
+    ``mean_standard_error``, ``variance_standard_error`` (of the diagonal) and ``moment_count``. The covariance is the
+    population one, divided by the number n of particles that are not lost. Standard errors: sqrt(Var/n) for the mean,
+    sqrt((m4 - Var^2)/n) for a variance with m4 the fourth central moment. The result does not depend on threads or
+    blocks to the bit. Memory: a table for each 4096 particles, (1 + 3 d + d^2) / 256 bytes per particle and time
+    (d = 1: 2 bytes per particle for 101 times).
 
     Parameters
     ----------

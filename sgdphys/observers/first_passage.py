@@ -27,7 +27,8 @@ class FirstPassage(NamedObserver):
     two steps. With ``bridge=True`` such crossings are drawn from the Brownian bridge between the two ends, which
     cross the boundary with probability :math:`\exp(-2 l_0 l_1 / (2 T D\,dt))` for ends at the distances l0 and l1
     from it and D the diffusion across it. Variables: ``first_passage_time`` of each particle, NaN where it has not
-    happened, and their number ``first_passage_censored``. Memory: 8 bytes per particle.
+    happened, and their number ``first_passage_censored``. A particle that starts in the region has the time of the
+    start. For several regions give several observers, each with a ``name``. Memory: 8 bytes per particle.
 
     Parameters
     ----------

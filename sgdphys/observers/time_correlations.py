@@ -25,11 +25,11 @@ class TimeCorrelation(LaggedObserver):
 
     In a stationary state with detailed balance C is symmetric: its antisymmetric part, (C - C^T)/2, is a test of broken
     detailed balance. Both parts come with standard errors, free of assumptions about the distribution. Particles are
-    averaged over, population normalised; origins are kept apart. Variables, of ``correlation_origin``,
-    ``correlation_lag``, coordinate and coordinate_2: ``time_correlation``, ``symmetric_correlation``,
-    ``antisymmetric_correlation``, the last two with ``_standard_error``; and ``correlation_count``. Lost particles are
-    left out from then on. Memory: 8 m bytes per particle and origin for m coordinates, and (1 + 2 m + 2 m^2)/512 per
-    particle, origin and lag.
+    averaged over, population normalised; origins are kept apart. Only positions are looked at; for velocities save
+    frames. Variables, of ``correlation_origin``, ``correlation_lag``, coordinate and coordinate_2:
+    ``time_correlation``, ``symmetric_correlation``, ``antisymmetric_correlation``, the last two with
+    ``_standard_error``; and ``correlation_count``. Lost particles are left out from then on. Memory: 8 m bytes per
+    particle and origin for m coordinates, and (1 + 2 m + 2 m^2)/512 per particle, origin and lag.
 
     Parameters
     ----------

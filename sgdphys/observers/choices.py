@@ -43,4 +43,5 @@ def _number(item: object, run: Run) -> int:
     if isinstance(item, (int, np.integer)) and not isinstance(item, bool) and 0 <= item < run.dim:
         return int(item)
     known = ", ".join(run.coordinate_names[:9])
-    raise ValueError(f"an observer's coordinate must be one of {known} or 0 to {run.dim - 1}, got {item!r:.60}")
+    rule = f"an observer's coordinate must be one of {known} or 0 to {run.dim - 1}"
+    raise ValueError(f"{rule}, got {item!r:.60}; velocities are in saved frames only")

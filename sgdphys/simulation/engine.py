@@ -252,6 +252,6 @@ def results(ensemble: Ensemble, clock: Clock | ScheduledClock) -> Variables:
         new = observation.result(*ensemble.memory.of(k, ensemble.n_particles), times)
         twice = sorted(set(new) & set(variables))
         if twice:
-            raise ValueError(f"two observers give the variable {twice[0]!r}; keep one of them, or simulate twice")
+            raise ValueError(f"two observers give the variable {twice[0]!r}; give one of them name='...'")
         variables |= new
     return variables

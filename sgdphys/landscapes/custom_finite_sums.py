@@ -33,7 +33,8 @@ class FiniteSum(FiniteSumLandscape):
     .. math:: f(x) = \frac1N \sum_i \ell(x, \mathrm{row}_i)
 
     The functions are plain Python or numba's ``njit``, and are compiled once in each process; functions that they call
-    must be ``njit`` functions. The Hessian is the central difference of the gradient, good to about 1e-9 of its size.
+    must be ``njit`` functions. Indices are not checked there: one beyond a row, x or out reads other memory, without an
+    error. The Hessian is the central difference of the gradient, good to about 1e-9 of its size.
 
     Parameters
     ----------

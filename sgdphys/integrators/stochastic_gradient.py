@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sgdphys.integrators.base import BlockIntegrator, Orders, Pace, Problem
 from sgdphys.kernels import minibatch_steps, steps
+from sgdphys.kernels.sampling import SAMPLING_CODES
 
 __all__ = ["StochasticGradient"]
 
@@ -94,6 +95,5 @@ class StochasticGradient(BlockIntegrator):
             1 - getattr(sgd, "dampening", 0.0),
             float(getattr(sgd, "nesterov", False)),
         )
-        sampling = ("replacement", "without", "shuffle").index(sgd.sampling)
-        constant = (*rule, float(sampling), float(getattr(problem.landscape, "n_samples", 0)))
+        constant = (*rule, float(SAMPLING_CODES[sgd.sampling]), float(getattr(problem.landscape, "n_samples", 0)))
         return np.column_stack([noise, np.broadcast_to(constant, (len(noise), len(constant)))])

@@ -7,6 +7,7 @@ from linear_drifts import BROKEN_BALANCE, Chain, circulation, linear_drift
 from scipy.linalg import solve_continuous_lyapunov
 
 import sgdphys as sp
+from sgdphys.kernels.currents import lanes_apart
 from sgdphys.noises import Full
 from sgdphys.observers import Currents
 
@@ -168,3 +169,11 @@ def test_weights_and_planes_that_are_none_are_refused(arguments, message):
 def test_what_does_not_fit_the_run_is_refused(observer):
     with pytest.raises(ValueError, match=r"coordinate|shape"):
         sp.simulate(sp.landscapes.Quadratic(HESSIAN), temperature=0.1, dt=0.1, n_steps=1, observers=[observer])
+
+
+def test_the_current_of_a_particle_beyond_the_bound_is_lost_for_ever():
+    own = np.array([[1.0, 2.0, 3.0, 4.0]])
+    lanes_apart(np.array([[0.0, 20.0, 0.0, np.nan], [0.0, 0.0, -11.0, 0.0]]), 2, 10.0, own)
+    np.testing.assert_array_equal(own, [[1.0, np.nan, np.nan, np.nan]])
+    lanes_apart(np.zeros((2, 4)), 2, 10.0, own)
+    np.testing.assert_array_equal(own, [[1.0, np.nan, np.nan, np.nan]])

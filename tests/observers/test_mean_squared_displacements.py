@@ -96,3 +96,12 @@ def test_numbers_that_are_none_are_refused(arguments, message):
 def test_times_outside_the_run_are_refused(arguments):
     with pytest.raises(ValueError, match="origin"):
         run(MeanSquaredDisplacement(**arguments))
+
+
+def test_lags_snap_to_the_nearest_step():
+    cloud = sp.simulate(
+        sp.landscapes.Quadratic(1.0), temperature=1.0, dt=0.1, n_steps=10, n_particles=3,
+        observers=[MeanSquaredDisplacement(lags=[0.14, 0.26, 0.38], origin=0.19)],
+    )  # fmt: skip
+    np.testing.assert_allclose(cloud["displacement_origin"], [0.2])
+    np.testing.assert_allclose(cloud["displacement_lag"], [0.1, 0.3, 0.4])

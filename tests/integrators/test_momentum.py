@@ -1,5 +1,7 @@
 """Heavy ball, Nesterov and dampening by particles: exact variances, rotation, and what shuffling does to them."""
 
+import json
+
 import numpy as np
 import pytest
 from asserts import assert_excluded, assert_within
@@ -153,3 +155,18 @@ def test_shuffled_epochs_with_momentum():
     error = squares.std() / np.sqrt(n)
     assert_within(squares.mean(), theory["stationary_covariance"].values[0, 0], error)
     assert_excluded(squares.mean(), 0.05 / (0.3 * (2 - 0.05 / 1.7)), error)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_readings_of_the_noise_are_converted_at_the_effective_temperature(momentum):
+    """D = 1 + x^2 in Haenggi and Klimontovich's reading is Ito with the curvature h - 2 T; T = lr/2B is another one."""
+    sgd = sp.SGD(lr=0.1, batch_size=2, momentum=momentum, n_samples=10, sampling="without")
+    options = {"sgd": sgd, "n_steps": 20, "n_particles": 50, "start": 0.5, "seed": 3}
+    one = sp.simulate(
+        sp.landscapes.Quadratic(1.0), sp.noises.Formula("1 + x**2", interpretation="hanggi-klimontovich"), **options
+    )
+    ito = sp.noises.Formula("1 + x**2")
+    other = sp.simulate(sp.landscapes.Quadratic(1 - 2 * sgd.effective_temperature), ito, **options)
+    np.testing.assert_allclose(one["position"], other["position"], rtol=1e-9)
+    assert json.loads(one.attrs["configuration"])["temperature"] == sgd.effective_temperature
+    assert sgd.effective_temperature != sgd.temperature

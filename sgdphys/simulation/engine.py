@@ -36,7 +36,10 @@ def available_threads() -> int:
 
 
 def choose_width(n_particles: int, rows: int, channels: int, threads: int, block_size: int | None) -> int:
-    """Return the lanes of a block: a power of two from 64 to 4096, smaller only where it holds the whole ensemble.
+    """Return the lanes of a block: a power of two from 64 to 4096, or a smaller one that the user chose.
+
+    Loops over fewer lanes than 64 end in code for single lanes, where the compiler fuses other products and sums than
+    in that for vectors: the last bits of a particle would depend on how many others there are.
 
     Parameters
     ----------
@@ -53,14 +56,17 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
     Raises
     ------
     ValueError
-        ``block_size`` is no power of two in this range.
+        ``block_size`` is no power of two up to 4096, or below 64 and does not hold all particles.
     """
     if block_size is not None:
-        if not (_is_integer(block_size) and block_size in {2**k for k in range(6, 13)}):
-            raise ValueError(f"block_size must be a power of two from {GROUP} to {GRANULE}, got {block_size}")
+        if not (_is_integer(block_size) and block_size in {2**k for k in range(13)}):
+            raise ValueError(
+                f"block_size must be a power of two from {GROUP} to {GRANULE}, got {block_size} "
+                "(smaller powers of two serve ensembles that they hold)"
+            )
+        if n_particles > block_size and block_size < GROUP:
+            raise ValueError(f"block_size below {GROUP} must hold all {n_particles} particles, got {block_size}")
         return int(block_size)
-    if n_particles < GROUP:
-        return 1 << (n_particles - 1).bit_length()
     bytes_per_lane = 16 * rows + 16 * channels + 16
     lanes = min(2048, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
     return 1 << max(lanes, GROUP).bit_length() - 1

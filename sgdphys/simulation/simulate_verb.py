@@ -90,7 +90,8 @@ def simulate(
         resumption; different points of a sweep are independent.
     threads, block_size
         Number of threads, and lanes of a block (a power of two from 64 to 4096); they change the speed and not one
-        bit of the result.
+        bit of the result. A block of fewer lanes, ``block_size=1`` for a single particle, is faster for an ensemble
+        that it holds; its results may differ in the last bits.
     record_potential
         Also save f at the frames.
     storage

@@ -54,7 +54,7 @@ def test_threads_and_blocks(simulate, threads, block_size):
 def test_the_first_particles_of_a_larger_ensemble(simulate):
     first, of_many = simulate(n_particles=1000), simulate(n_particles=5000)
     assert_same_bits(first, of_many.isel(particle=slice(0, 1000)))
-    for few in (1, 2, 3, 9, 40):  # blocks of fewer lanes, whose normals are made for many steps at once
+    for few in (1, 2, 3, 9, 40):
         assert_same_bits(simulate(n_particles=few)["position"].values, first["position"].values[:, :few])
 
 
@@ -127,8 +127,10 @@ def test_overflow_of_the_step_counter_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "width"),
     [
-        ((1, 1, 1, 1, None), 1),
-        ((10, 1, 1, 1, None), 16),
+        ((1, 1, 1, 1, None), 64),
+        ((10, 1, 1, 1, None), 64),
+        ((1, 1, 1, 1, 1), 1),
+        ((10, 1, 1, 1, 16), 16),
         ((64, 1, 1, 1, None), 64),
         ((1000, 1, 1, 2, None), 256),
         ((10**6, 1, 1, 2, None), 2048),
@@ -140,10 +142,23 @@ def test_width_of_a_block(arguments, width):
     assert choose_width(*arguments) == width
 
 
-@pytest.mark.parametrize("block_size", [0, 1, 32, 100, 8192, 64.5, "64"])
+@pytest.mark.parametrize("block_size", [0, 3, 100, 8192, 64.5, "64"])
 def test_other_widths_are_refused(block_size):
     with pytest.raises(ValueError, match="block_size must be a power of two from 64 to 4096"):
         choose_width(10, 1, 1, 1, block_size)
+
+
+def test_a_narrow_block_holds_all_particles():
+    with pytest.raises(ValueError, match="block_size below 64 must hold all 10 particles, got 8"):
+        choose_width(10, 1, 1, 1, 8)
+
+
+@pytest.mark.parametrize("n_particles", [1, 3, 16])
+def test_narrow_blocks_are_the_same_up_to_rounding(simulate, n_particles):
+    """Their normals are made for many steps at once; a formula of several products may be rounded otherwise."""
+    narrow = simulate(n_particles=n_particles, block_size=16 if n_particles > 1 else 1)
+    wide = simulate(n_particles=n_particles)
+    np.testing.assert_allclose(narrow["position"], wide["position"], rtol=1e-9, atol=1e-12)
 
 
 def test_a_timetable_says_where_each_step_goes():

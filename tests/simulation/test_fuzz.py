@@ -22,7 +22,7 @@ import sgdphys as sp
 from sgdphys.errors import DivergenceWarning
 from sgdphys.simulation.engine import Ensemble
 
-FEW, MANY = 4, 40
+FEW, MANY = 4, 15
 COMMON = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ def integrator_of(arguments: argparse.Namespace) -> Integrator | None:
     from sgdphys import integrators
 
     known: dict[str, Any] = {name: getattr(integrators, name) for name in integrators.__all__}
-    known = {name: kind for name, kind in known.items() if hasattr(kind, "orders")}
+    known = {name: kind for name, kind in known.items() if hasattr(kind, "orders") and not inspect.isabstract(kind)}
     if arguments.integrator not in known:
-        raise ValueError(f"there is no integrator {arguments.integrator!r}; known are {', '.join(sorted(known))}")
+        same = [name for name in known if name.lower() == arguments.integrator.lower()]
+        hint = f"did you mean {same[0]}? Known" if same else "known"
+        raise ValueError(f"there is no integrator {arguments.integrator!r}; {hint} are {', '.join(sorted(known))}")
     chosen: Integrator = known[arguments.integrator]()
     return chosen

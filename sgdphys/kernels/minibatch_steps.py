@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdphys.kernels.sampling import add_batch_gradient
+from sgdphys.kernels.sampling import SHUFFLE, add_batch_gradient
 from sgdphys.kernels.settings import BATCH_SIZE, DT, EPOCH, OFFSET, OWN
 from sgdphys.kernels.steps import WEIGHT_DECAY, advance_heavy_ball
 
@@ -12,7 +12,6 @@ __all__ = ["add_minibatch_gradient", "minibatch_heavy_ball_step", "minibatch_ste
 
 SAMPLING = OWN + 5
 N_SAMPLES = OWN + 6
-SHUFFLE = 2
 
 
 def add_minibatch_gradient(fields, x, settings, place, batch, sampling, n_samples, factor, work, indices, out):

@@ -8,10 +8,15 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from sgdphys.kernels.blocks import FieldKernel
 from sgdphys.kernels.compile import load_module
 
-__all__ = ["describe_failure", "field_of", "full_name", "plain_function", "slopes_of", "source_hash"]
+__all__ = [
+    "describe_failure", "field_of", "full_name", "plain_function", "refuse_wrong_index", "slopes_of",
+    "source_hash",
+]  # fmt: skip
 
 Function = Callable[..., Any]
 DIFFERENCE_STEP = 6e-6  # cube root of the rounding unit, the best step of a central difference
@@ -34,6 +39,23 @@ def full_name(function: Function) -> str:
 def source_hash(*functions: Function) -> str:
     """Return a hash of the functions' source, or of their byte code where there is no source."""
     return hashlib.sha256("\n".join(map(_source, functions)).encode()).hexdigest()
+
+
+def refuse_wrong_index(function: Function, *arguments: Any) -> None:
+    """Run the Python function once: compiled code checks no index and would read or write foreign memory.
+
+    Raises
+    ------
+    ValueError
+        It uses an index that one of its arguments does not have.
+    """
+    try:
+        plain_function(function)(*arguments)
+    except IndexError as error:
+        sizes = ", ".join(f"{len(argument)}" for argument in arguments if np.ndim(argument))
+        raise ValueError(f"{full_name(function)}: {error}; its arrays have the lengths {sizes}") from None
+    except Exception:  # what only compiled code can do is not for Python to judge
+        return
 
 
 def _source(function: Function) -> str:

@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from sgdphys.checks import whole_number
 from sgdphys.kernels import BlockTerm
-from sgdphys.kernels.user_functions import describe_failure, field_of, full_name, plain_function, source_hash
+from sgdphys.kernels.user_functions import (
+    describe_failure,
+    field_of,
+    full_name,
+    plain_function,
+    refuse_wrong_index,
+    source_hash,
+)
 from sgdphys.landscapes.base import BlockLandscape, as_points, finite_array
 
 __all__ = ["Custom"]
@@ -73,6 +80,9 @@ class Custom(BlockLandscape):
         self._check_gradient(drawn if check_at is None else finite_array("check_at", check_at, (None, coordinates)))
 
     def _compile(self) -> None:
+        if not self.separate:
+            for function in (self.potential_function, self.gradient_function):
+                refuse_wrong_index(function, np.ones(self.dim))
         for function, term in zip((self.potential_function, self.gradient_function), self._terms(), strict=True):
             try:
                 _ = term.kernel.compiled

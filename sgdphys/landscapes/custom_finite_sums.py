@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from sgdphys.checks import number_array, whole_number
 from sgdphys.kernels import BlockTerm, FieldKernel, SampleKernel
 from sgdphys.kernels.compile import load_module
-from sgdphys.kernels.user_functions import describe_failure, full_name, plain_function, source_hash
+from sgdphys.kernels.user_functions import (
+    describe_failure,
+    full_name,
+    plain_function,
+    refuse_wrong_index,
+    source_hash,
+)
 from sgdphys.landscapes.base import as_points, finite_array
 from sgdphys.landscapes.finite_sums import FiniteSumLandscape, data_hash
 
@@ -33,8 +39,8 @@ class FiniteSum(FiniteSumLandscape):
     .. math:: f(x) = \frac1N \sum_i \ell(x, \mathrm{row}_i)
 
     The functions are plain Python or numba's ``njit``, and are compiled once in each process; functions that they call
-    must be ``njit`` functions. Indices are not checked there: one beyond a row, x or out reads other memory, without an
-    error. The Hessian is the central difference of the gradient, good to about 1e-9 of its size.
+    must be ``njit`` functions. Compiled code checks no index; only at the first sample are the functions also run as
+    Python, which does. The Hessian is the central difference of the gradient, good to about 1e-9 of its size.
 
     Parameters
     ----------
@@ -89,6 +95,9 @@ class FiniteSum(FiniteSumLandscape):
         return f"FiniteSum({name}, n_samples={self.n_samples}, dim={self.dim})"
 
     def _compile(self) -> None:
+        point, row = np.ones(self.dim), np.array(self.data[0])
+        refuse_wrong_index(self.sample_loss, point, row)
+        refuse_wrong_index(self.sample_gradient, point, row, np.zeros(self.dim))
         terms = (*self.potential_terms(), *self.gradient_terms(), self.sample_term())
         for function, term in zip((self.sample_loss, self.sample_gradient, self.sample_gradient), terms, strict=True):
             try:

@@ -17,6 +17,9 @@ from sgdphys.landscapes.finite_sums import SupervisedLandscape
 
 __all__ = ["LeastSquares", "LogisticRegression", "PhaseRetrieval"]
 
+NEWTON_STEPS = 100  # separable data, which have no minimum, still move by about one unit then
+MOST_CONDITION = 1e12  # of the Hessian at a minimum that is the only one
+
 Array = NDArray[np.float64]
 
 
@@ -130,9 +133,8 @@ class LogisticRegression(LinearModel):
 
     .. math:: f(x) = \frac1N \sum_i \log(1 + e^{a_i \cdot x}) - y_i\, a_i \cdot x
 
-    Data that a plane separates have no minimum: the loss falls for ever. Weight decay gives it one. ``minima`` is
-    empty; ``simulate(loss, temperature=0, dt=1, n_steps=10_000, n_particles=1, save_at=1)`` descends to the minimum of
-    data of unit scale.
+    Data that a plane separates have no minimum: the loss falls for ever, and ``minima`` is empty. (Weight decay gives
+    it one, which is not known here.)
 
     Parameters
     ----------
@@ -162,6 +164,30 @@ class LogisticRegression(LinearModel):
     def labels(self) -> Array:
         """The labels, the same as ``targets``."""
         return self.targets
+
+    @functools.cached_property
+    def _minimum(self) -> Array:
+        """The minimum by Newton's method, shape (1, coordinate); of length 0 where it does not settle."""
+        point = np.zeros((1, self.dim))
+        for _ in range(NEWTON_STEPS):
+            slope, hessian = self.gradient(point)[0], self.hessian(point)[0]
+            decrement = np.linalg.lstsq(hessian, slope, rcond=None)[0]
+            if np.abs(decrement).max() <= 1e-9 * np.abs(point).max():
+                return point if np.linalg.cond(hessian) < MOST_CONDITION else point[:0]
+            length = 1.0
+            while length > 1e-6 and self._rises(point, length * decrement, length * float(slope @ decrement)):
+                length /= 2
+            point = point - length * decrement
+        return point[:0]
+
+    def _rises(self, point: Array, move: Array, promised: float) -> bool:
+        before, after = self.potential(np.concatenate([point, point - move]))
+        return bool(after > before - 0.25 * promised + 1e-15 * abs(before))
+
+    @property
+    def minima(self) -> Array:
+        """The minimum, if the data have one."""
+        return self._minimum
 
     def curvatures(self, predictions: Array) -> Array:
         """Return p (1 - p) with the probability p of the label 1."""

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from sgdphys import schema
 from sgdphys.checks import finite_number
 from sgdphys.integrators import EulerMaruyama, StochasticGradient
@@ -209,6 +211,19 @@ def _of_sgd(landscape: Landscape, noise: Noise | None, sgd: Any, integrator: Int
     return Dynamics(landscape, noise, integrator, first, first.lr / substeps, temperature, None, schedule)
 
 
+def _refuse_other_shape(noise: Noise, dim: int) -> None:
+    """Refuse a noise whose diffusion has another number of coordinates: its kick would write beyond the state."""
+    try:
+        shape = np.shape(noise.diffusion(np.zeros((1, dim))))
+    except ValueError:  # infinite, as for stable laws
+        return
+    if shape != (1, dim, dim):
+        raise ValueError(
+            f"the diffusion of {type(noise).__name__} at one point must have the shape (1, {dim}, {dim}) for the "
+            f"{dim} coordinates of the landscape, got {shape}"
+        )
+
+
 def _with_samples(sgd: SGD, n_samples: int) -> SGD:
     if sgd.batch_size > BATCH_SIZE_LIMIT:
         raise ValueError(f"batch_size must be at most {BATCH_SIZE_LIMIT} for real minibatches, got {sgd.batch_size}")
@@ -221,6 +236,7 @@ def _bound(noise: Noise, landscape: Landscape) -> Noise:
     """Return the noise fitted to the landscape; refuses one of another number of coordinates before compiling."""
     bound: Noise = noise.bound(landscape) if hasattr(noise, "bound") else noise
     bound.kick_term(landscape.dim)
+    _refuse_other_shape(bound, landscape.dim)
     return bound
 
 

@@ -42,6 +42,8 @@ def test_the_run_is_that_of_simulate(tmp_path, capsys):
     ("flags", "message"),
     [
         (["--integrator", "RungeKutta"], "there is no integrator 'RungeKutta'; known are BAOAB, "),
+        (["--integrator", "baoab"], "did you mean BAOAB?"),
+        (["--integrator", "Underdamped"], "there is no integrator 'Underdamped'"),
         (["--integrator", "SRA1", "--diffusion", "1 + x**2"], "SRA1 needs noise of constant diffusion"),
         (["--interpretation", "stratonovich"], "give --diffusion too"),
         (["--diffusion", "1 + q"], "q"),

@@ -100,3 +100,8 @@ def test_it_is_shown_by_the_names_of_its_functions():
         return 2 * x
 
     assert repr(Custom(bowl, slope)) == "Custom(bowl, slope, dim=1)"
+
+
+def test_an_index_beyond_the_point_is_refused():
+    with pytest.raises(ValueError, match=r"index 2 is out of bounds .*; its arrays have the lengths 2"):
+        Custom(lambda x: x[2] ** 2, lambda x: np.array([0.0, 2 * x[1]]), dim=2)

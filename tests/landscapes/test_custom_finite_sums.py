@@ -191,3 +191,24 @@ def test_functions_that_do_not_fit_are_refused(loss, gradient, message):
 def test_data_that_do_not_fit_are_refused(data, dim, message):
     with pytest.raises(ValueError, match=message):
         FiniteSum(squared_line, squared_line_gradient, data, dim=dim)
+
+
+def test_an_index_beyond_its_array_is_refused():
+    def loss(x, row):
+        return 0.5 * (x[0] - row[1]) ** 2
+
+    def gradient(x, row, out):
+        out[0] = x[0] - row[0]
+        out[1] = 0.0
+
+    def short(x, row, out):
+        out[0] = x[0] - row[0]
+
+    def right(x, row):
+        return 0.5 * (x[0] - row[0]) ** 2
+
+    with pytest.raises(ValueError, match=r"loss: index 1 is out of bounds .*; its arrays have the lengths 1, 1"):
+        sp.landscapes.FiniteSum(loss, short, np.ones((3, 1)), 1)
+    with pytest.raises(ValueError, match=r"gradient: index 1 is out of bounds .*; its arrays have the lengths 1, 1, 1"):
+        sp.landscapes.FiniteSum(right, gradient, np.ones((3, 1)), 1)
+    assert sp.landscapes.FiniteSum(right, short, np.ones((3, 1)), 1).dim == 1

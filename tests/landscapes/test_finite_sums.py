@@ -290,3 +290,21 @@ def test_bits_do_not_depend_on_the_width_of_the_block(landscape):
     for out, full in results:
         assert np.array_equal(out, results[0][0][:, : out.shape[1]])
         assert np.array_equal(full, results[0][1][:, : out.shape[1]])
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
+def test_minimum_of_logistic_regression(scale):
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(200, 3))
+    labels = (generator.random(200) < 1 / (1 + np.exp(-inputs @ [1.0, -1.0, 2.0]))).astype(float)
+    landscape = landscapes.LogisticRegression(scale * inputs, labels)
+    assert landscape.minima.shape == (1, 3)
+    assert np.abs(landscape.gradient(landscape.minima)).max() < 1e-12 * scale
+    assert np.linalg.eigvalsh(landscape.hessian(landscape.minima)[0]).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels"), [([[1.0], [2.0], [-1.0]], [1, 1, 0]), ([[1.0, 1.0], [2.0, 2.0], [-1.0, -1.0]], [1, 0, 0])]
+)
+def test_separable_or_collinear_data_have_no_single_minimum(inputs, labels):
+    assert landscapes.LogisticRegression(np.array(inputs), np.array(labels, float)).minima.shape[0] == 0

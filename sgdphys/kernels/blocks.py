@@ -38,10 +38,10 @@ class Kernel:
 
     def __init__(self, function: Callable[..., Any], bindings: Mapping[str, Callable[..., Any]] | None = None) -> None:
         self.name = function.__name__
-        self._load: Callable[[], Any] = functools.partial(_compile_plain, function, bindings, self.signature)
+        self._load: Callable[[bool], Any] = functools.partial(_compile_plain, function, bindings, self.signature)
 
     @classmethod
-    def _of(cls, load: Callable[[], Any], name: str) -> Self:
+    def _of(cls, load: Callable[[bool], Any], name: str) -> Self:
         kernel = cls.__new__(cls)
         kernel.name = name
         kernel._load = load
@@ -50,12 +50,12 @@ class Kernel:
     @functools.cached_property
     def compiled(self) -> Any:
         """The compiled function, callable from Python on arrays of the exact types."""
-        return self._load()
+        return self._load(False)
 
     @functools.cached_property
     def address(self) -> int:
-        """Machine address of the compiled function."""
-        return jit_address(self.compiled)
+        """Machine address of the function's entry, see ``kernels.entries``."""
+        return jit_address(self._load(True))
 
     @classmethod
     def from_source(
@@ -80,10 +80,9 @@ class Kernel:
             The kernel; nothing is compiled yet.
         """
 
-        def load() -> Any:
-            return compile_function(
-                name, cls.signature, FAST_MATH, f"{key}|{fingerprint()}", lambda: _with_helpers(write(), uses)
-            )
+        def load(entry: bool) -> Any:
+            full_key = f"{key}|{fingerprint()}"
+            return _compile(name, cls.signature, FAST_MATH, full_key, lambda: _with_helpers(write(), uses), entry)
 
         return cls._of(load, name)
 
@@ -91,22 +90,42 @@ class Kernel:
     def in_process(cls, function: Callable[..., Any]) -> Self:
         """Make a kernel of a user's plain or njit function of this signature; compiled once in each process."""
 
-        def load() -> Any:
+        def load(entry: bool) -> Any:
             from numba import njit
 
-            from sgdphys.kernels import pointers
+            from sgdphys.kernels import entries, pointers
 
             options: dict[str, Any] = {"fastmath": set(FAST_MATH), "error_model": "numpy", "nogil": True}
-            return njit([getattr(pointers, cls.signature)], **options)(getattr(function, "py_func", function))
+            plain, signature = getattr(function, "py_func", function), getattr(pointers, cls.signature)
+            if not entry:
+                return njit([signature], **options)(plain)
+            names = {"array_of": entries.array_of, "kernel": njit(forceinline=True, **options)(plain)}
+            exec(entries.entry_text("kernel", signature), names)
+            return njit([entries.entry_signature(signature)], **options)(names["kernel_entry"])
 
         return cls._of(load, getattr(function, "__name__", "kernel"))
 
 
 def _compile_plain(
-    function: Callable[..., Any], bindings: Mapping[str, Callable[..., Any]] | None, signature: str
+    function: Callable[..., Any], bindings: Mapping[str, Callable[..., Any]] | None, signature: str, entry: bool
 ) -> Any:
     text = source_text(function, bindings)
-    return compile_function(function.__name__, signature, fast_math_flags(function), text, lambda: text)
+    return _compile(function.__name__, signature, fast_math_flags(function), text, lambda: text, entry)
+
+
+def _compile(name: str, signature: str, flags: tuple[str, ...], key: str, write: Callable[[], str], entry: bool) -> Any:
+    """Return a kernel as a function of arrays, or its entry."""
+    if not entry:
+        return compile_function(name, signature, flags, key, write)
+
+    def with_entry() -> str:
+        from sgdphys.kernels import entries, pointers
+
+        head, definition, tail = write().rpartition(f"def {name}(")
+        text = entries.entry_text(name, getattr(pointers, signature))
+        return f"{head}@helper({', '.join(map(repr, flags))})\n{definition}{tail}\n\n{text}"
+
+    return compile_function(f"{name}_entry", f"entry_signature({signature})", flags, key, with_entry)
 
 
 def _with_helpers(text: str, uses: Iterable[Callable[..., Any]]) -> str:

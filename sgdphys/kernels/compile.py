@@ -30,6 +30,7 @@ _HEADER = """\
 # Written by sgdphys; safe to delete.
 import numpy as np
 from numba import njit
+from sgdphys.kernels.entries import array_of, entry_signature
 from sgdphys.kernels.row_tiles import TILE_SIDE, turn_tile
 from sgdphys.kernels.stack import STACK_LANES, stack_row
 from sgdphys.kernels.vector_tiles import TILE_ROWS, add_lanes, add_tiles, tile_lanes
@@ -46,6 +47,7 @@ def compiled(signatures, fastmath, **options):
 
 
 """
+_UNSEEN = ("entries", "pointers", "row_tiles", "stack", "vector_tiles")  # code that no source text shows
 _LOCK = threading.RLock()
 
 
@@ -97,8 +99,8 @@ def _machine() -> str:
     import llvmlite.binding
     import numba
 
-    tiles = Path(__file__).with_name("vector_tiles.py").read_text(encoding="utf-8")  # code that no source text shows
-    return f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {sys.version_info[:2]} {tiles}"
+    texts = "".join(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in _UNSEEN)
+    return f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {sys.version_info[:2]} {texts}"
 
 
 def load_module(key: str, write: Callable[[], str]) -> ModuleType:

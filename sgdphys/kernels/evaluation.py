@@ -26,6 +26,9 @@ WIDTH = 256
 def add_field(program, x, factor, out):
     """Add ``factor`` times the sum of the program's terms at ``x`` (coordinate, lane) to ``out``."""
     addresses, factors, offsets, parameters = program
+    if len(addresses) == 1:  # no slice to take, which a step of a single particle would notice
+        field_at(addresses[0])(x, parameters, factor * factors[0], out)
+        return
     for k in range(len(addresses)):
         term = field_at(addresses[k])
         term(x, parameters[offsets[k] : offsets[k + 1]], factor * factors[k], out)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.core.typing.templates import Signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from sgdphys.kernels.entries import call_entry
 
 __all__ = [
     "FIELD",
@@ -53,19 +56,49 @@ NORMALS = types.void(
 )
 
 
+class KernelAddress(types.Callable):
+    """The type of a kernel's address in compiled code: calling it calls the kernel."""
+
+    def __init__(self, signature: Any) -> None:
+        self.arguments = signature.args
+        super().__init__(f"KernelAddress{signature}")
+
+    def get_call_type(self, context: Any, arguments: Any, _keywords: Any) -> Any:
+        """Return the signature of a call, or None where the arguments do not fit."""
+        if len(arguments) != len(self.arguments):
+            return None
+        fits = all(context.can_convert(*pair) is not None for pair in zip(arguments, self.arguments, strict=True))
+        return Signature(types.none, self.arguments, recvr=self) if fits else None
+
+    def get_call_signatures(self) -> Any:
+        """Return the only signature, for messages."""
+        return [types.void(*self.arguments)], False
+
+    def get_impl_key(self, _signature: Any) -> Any:
+        """Return what the implementation below is registered for."""
+        return KernelAddress
+
+
+@register_model(KernelAddress)
+class _AddressModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.IntType(64))
+
+
+@lower_builtin(KernelAddress, KernelAddress, types.VarArg(types.Any))  # type: ignore[untyped-decorator]
+def _call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    call_entry(context, builder, arguments[0], signature.args[1:], arguments[1:])
+    return context.get_dummy_value()
+
+
 def _pointer(signature: Any, name: str) -> Any:
-    function_type = types.FunctionType(signature)
+    kind = KernelAddress(signature)
 
-    def typed(_context: Any, address: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            proxy = cgutils.create_struct_proxy(function_type)(context, builder)
-            proxy.jit_addr = builder.inttoptr(arguments[0], cgutils.voidptr_t)
-            return proxy._getvalue()
-
-        return function_type(types.uint64), generate
+    def typed(_context: Any, _address: Any) -> Any:
+        return kind(types.uint64), lambda _context, _builder, _signature, arguments: arguments[0]
 
     typed.__name__ = name
-    typed.__doc__ = f"Return the function of signature {signature} that starts at ``address``."
+    typed.__doc__ = f"Return the kernel of signature {signature} that starts at ``address``."
     return intrinsic(typed)
 
 

@@ -16,7 +16,9 @@ import numpy as np
 
 __all__ = ["FAST_MATH", "fast_math_flags", "helpers_text", "source_text"]
 
-FAST_MATH = ("afn", "arcp", "contract", "nsz", "reassoc")  # without nnan and ninf: divergence must stay visible
+# without nnan and ninf: divergence must stay visible; without reassoc, which compilers do to scalars and to vectors in
+# different ways: a block of a few lanes must add up like a wide one
+FAST_MATH = ("afn", "arcp", "contract", "nsz")
 POINTERS = ("field_at", "kick_at", "normals_at", "observer_at", "sample_at")  # imported by every generated module
 
 Function = Callable[..., Any]

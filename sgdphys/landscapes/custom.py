@@ -85,7 +85,7 @@ class Custom(BlockLandscape):
                 refuse_wrong_index(function, np.ones(self.dim))
         for function, term in zip((self.potential_function, self.gradient_function), self._terms(), strict=True):
             try:
-                _ = term.kernel.compiled
+                _ = term.kernel.address
             except Exception as error:
                 raise ValueError(f"numba cannot compile {full_name(function)}: {describe_failure(error)}") from None
 

@@ -45,8 +45,8 @@ class MemoryFrames(Frames):
 
     @property
     def frame_bytes(self) -> int:
-        """Nothing is held back in double precision; in single precision a stretch is."""
-        return 0 if self.state.dtype == np.float64 else super().frame_bytes
+        """Nothing is held back in double precision; single precision and potentials take room beside the frames."""
+        return 0 if self.state.dtype == np.float64 and "potential" not in self.names else super().frame_bytes
 
     def begin(self, ending: Variables) -> None:  # noqa: ARG002
         """Memory remembers nothing of an earlier run."""

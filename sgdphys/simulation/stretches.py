@@ -11,7 +11,7 @@ from sgdphys.simulation.request import Plan
 __all__ = ["Stretches"]
 
 SECONDS = 0.2
-FRAME_BYTES_AT_ONCE = 2**27  # frames of a stretch that are held before they are kept
+FRAME_BYTES_AT_ONCE = 2**25  # frames of a stretch that are held before they are kept
 FIRST_GUESS = 1e-9  # seconds per particle-step and row, before the first measurement
 
 

@@ -196,3 +196,14 @@ def test_first_results_cold_and_warm(tmp_path, record_property):
     assert seconds[0] < 32
     assert seconds[1] < 8
     assert seconds[1] < seconds[0]
+
+
+def test_a_noise_of_other_coordinates_is_refused_before_it_writes_beyond_the_state():
+    class TwoOnly(sp.noises.Isotropic):
+        def diffusion(self, x):
+            return np.broadcast_to(np.eye(2), (len(x), 2, 2))
+
+    with pytest.raises(
+        ValueError, match=r"the diffusion of TwoOnly .* must have the shape \(1, 1, 1\) .* got \(1, 2, 2\)"
+    ):
+        sp.simulate(sp.landscapes.DoubleWell(), TwoOnly(), temperature=0.1, dt=0.1, n_steps=1)

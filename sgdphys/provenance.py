@@ -21,12 +21,46 @@ def qualified_name(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__module__', '')}.{name}"
 
 
-def source_hash(function: Callable[..., Any]) -> str | None:
-    """Return a hash of a function's source, or None where Python does not have it."""
-    try:
-        return hashlib.blake2b(inspect.getsource(function).encode(), digest_size=16).hexdigest()
-    except (TypeError, OSError):
+def source_hash(*functions: Callable[..., Any]) -> str | None:
+    """Return a hash of functions: their source or byte code, default values, and the values they close over.
+
+    Returns
+    -------
+    str or None
+        The hash; None where one of them is no Python function.
+    """
+    texts = [_source(function) for function in functions]
+    known = [text for text in texts if text is not None]
+    if len(known) < len(texts):
         return None
+    return hashlib.blake2b("\n".join(known).encode(), digest_size=16).hexdigest()
+
+
+def _source(function: Any) -> str | None:
+    try:
+        text = inspect.getsource(function)
+    except TypeError:
+        return None
+    except OSError:
+        code = getattr(function, "__code__", None)
+        if code is None:
+            return None
+        text = repr((code.co_code, code.co_consts, code.co_names))
+    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or () if cell != type(cell)()]
+    values = [_told(value) for value in (*(getattr(function, "__defaults__", None) or ()), *cells)]
+    return "\n".join([text, *values])
+
+
+def _told(value: Any) -> str:
+    """Return numbers, texts and arrays by value, anything else by its type."""
+    if isinstance(value, (bool, int, float, complex, str, bytes, type(None), np.generic)):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}{hashlib.blake2b(value.tobytes(), digest_size=16).hexdigest()}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({', '.join(map(_told, value))})"
+    code = getattr(value, "__code__", None)  # not its own closure, which may hold the value itself
+    return type(value).__qualname__ if code is None else repr((code.co_code, code.co_consts, code.co_names))
 
 
 def digest(values: ArrayLike) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from sgdphys import provenance
 from sgdphys.kernels.blocks import FieldKernel
 from sgdphys.kernels.compile import load_module
 
@@ -36,9 +36,9 @@ def full_name(function: Function) -> str:
     return f"{plain.__module__}.{plain.__qualname__}"
 
 
-def source_hash(*functions: Function) -> str:
-    """Return a hash of the functions' source, or of their byte code where there is no source."""
-    return hashlib.sha256("\n".join(map(_source, functions)).encode()).hexdigest()
+def source_hash(*functions: Function) -> str | None:
+    """Return a hash of the Python functions behind."""
+    return provenance.source_hash(*map(plain_function, functions))
 
 
 def refuse_wrong_index(function: Function, *arguments: Any) -> None:
@@ -56,14 +56,6 @@ def refuse_wrong_index(function: Function, *arguments: Any) -> None:
         raise ValueError(f"{full_name(function)}: {error}; its arrays have the lengths {sizes}") from None
     except Exception:  # what only compiled code can do is not for Python to judge
         return
-
-
-def _source(function: Function) -> str:
-    plain = plain_function(function)
-    try:
-        return inspect.getsource(plain)
-    except (OSError, TypeError):
-        return repr((plain.__code__.co_code, plain.__code__.co_consts, plain.__code__.co_names))
 
 
 def describe_failure(error: Exception) -> str:

@@ -201,6 +201,7 @@ class SGD:
         nearest = max(round(exact), 1)
         if abs(nearest - exact) > 1e-9 * exact:
             raise ValueError(
-                f"lr={lr} needs batch_size={exact:.6g} for the same temperature, which is not a whole number"
+                f"lr={lr} needs batch_size={exact:.6g} for the same temperature, not a whole number; "
+                f"batch_size={nearest} has it at lr={self._at_batch_size(nearest).lr:.6g}"
             )
         return replace(other, batch_size=nearest)

@@ -121,7 +121,10 @@ def test_the_linear_scaling_rule_holds_with_replacement_only():
     [
         ({}, "exactly one of batch_size= and lr="),
         ({"batch_size": 2, "lr": 0.1}, "exactly one"),
-        ({"lr": 0.07}, "needs batch_size=2.8 for the same temperature, not a whole number; batch_size=3 has it at lr=0.075"),
+        (
+            {"lr": 0.07},
+            "needs batch_size=2.8 for the same temperature, not a whole number; batch_size=3 has it at lr=0.075",
+        ),
         ({"lr": 0.01}, "batch_size=0.4"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer, got 2.5"),
         ({"batch_size": 0}, "batch_size must be a positive integer, got 0"),

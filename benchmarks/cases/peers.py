@@ -38,7 +38,12 @@ class Problem:
         return np.repeat(np.array(self.start, dtype=kind)[:, np.newaxis], particles, axis=1)
 
 
-def engine(problem: Problem, landscape: Callable[[], Any], noise: Callable[[], Any] = lambda: None) -> Run:
+def engine(
+    problem: Problem,
+    landscape: Callable[[], Any],
+    noise: Callable[[], Any] = lambda: None,
+    block_size: int | None = None,
+) -> Run:
     """Return the run by sgdphys."""
     made = functools.cache(lambda: (landscape(), noise()))
 
@@ -54,6 +59,7 @@ def engine(problem: Problem, landscape: Callable[[], Any], noise: Callable[[], A
             start=np.array(problem.start),
             save_at=1,
             progress=False,
+            block_size=block_size,
         )
         return float((cloud["position"] ** 2).mean())
 

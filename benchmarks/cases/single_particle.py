@@ -82,6 +82,7 @@ CASE = Case(
     steps=10_000_000,
     candidates=(
         Candidate("sgdphys", unchecked(engine(WELL, landscape))),
+        Candidate("sgdphys, block_size=1", unchecked(engine(WELL, landscape, block_size=1))),
         Candidate("numba + np.random.normal", numba_loop),
         Candidate("sgdphys, 10,001 frames", sgdphys_average),
         Candidate("numpy", unchecked(numpy_loop(WELL)), (), 0.002),

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 WORD_LANES = 256  # lanes whose random bits are made at once
 FEW_NUMBERS = 8  # deviates of a step up to which they are made for many steps at once
 QUADS_AT_ONCE = 64
+WIDEST = 2048
+LANES_OF_A_CALL = 30  # in one dimension, measured
 CACHE_BYTES = 2**17  # a block with its normals should stay in the second-level cache
 
 
@@ -68,8 +70,10 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
             raise ValueError(f"block_size below {GROUP} must hold all {n_particles} particles, got {block_size}")
         return int(block_size)
     bytes_per_lane = 16 * rows + 16 * channels + 16
-    lanes = min(2048, CACHE_BYTES // bytes_per_lane, -(-n_particles // threads))
-    return 1 << max(lanes, GROUP).bit_length() - 1
+    most = max(min(WIDEST, CACHE_BYTES // bytes_per_lane), GROUP)
+    widths = [2**k for k in range(GROUP.bit_length() - 1, most.bit_length())]
+    # the thread with the most blocks decides; calling a block's kernels costs as much as some lanes
+    return min(widths, key=lambda width: -(-n_particles // (width * threads)) * (width + LANES_OF_A_CALL))
 
 
 def _is_integer(value: Any) -> bool:

@@ -57,10 +57,6 @@ def advance(
     """
     width = blocks.shape[2]
     ring = normals.shape[0] - 1
-    span = normals.shape[0] >> ahead
-    shift = 2
-    while 1 << shift < span:
-        shift += 1
     place[0] = key
     for block in range(blocks.shape[0]):
         lanes = min(width, particles - block * width)
@@ -72,46 +68,64 @@ def advance(
             settings[k] = table[0, k]
         for frame in range(len(frames)):
             while now < frames[frame]:
-                while filled < (now + ahead) >> shift:
-                    filled = filled + 1 if filled >= 0 else now >> shift
-                    part = normals[(filled << shift) & ring : ((filled << shift) & ring) + span]
-                    quad = np.uint64(filled << (shift - 2))
-                    normals_at(fill)(key, place[1], quad, KICK_STREAM, channels, words, part)
+                filled = fill_deviates(fill, place, filled, now, ahead, channels, words, normals)
                 set_settings(table, now, step, settings)
                 place[2] = np.uint64(now)
-                following = normals[(now + ahead) & ring]
-                more = (scratch[0], scratch[1], following)
+                more = (scratch[0], scratch[1], normals[(now + ahead) & ring])
                 step_of(before, after, dim, fields, kick, normals[now & ring], settings, place, more)
                 now += 1
                 before, after = after, before
-                for k in range(len(observers)):
-                    if layout[k, 0] != 0:
-                        pair = (after, before)
-                        call_observer(
-                            observers[k], layout[k], block, pair, lanes, place, -1, settings, parameters, own, tables
-                        )
+                watch_step(observers, layout, block, (after, before), lanes, place, settings, parameters, own, tables)
             if rows[frame] >= 0:
                 save_rows(before, lanes, out[rows[frame]], offset + block * width)
-            for k in range(len(observers)):
-                if looks[k, frame] >= 0:
-                    pair = (after, before)
-                    place[2] = np.uint64(now)
-                    set_settings(table, now, step, settings)
-                    call_observer(
-                        observers[k],
-                        layout[k],
-                        block,
-                        pair,
-                        lanes,
-                        place,
-                        looks[k, frame],
-                        settings,
-                        parameters,
-                        own,
-                        tables,
-                    )
+            place[2] = np.uint64(now)
+            set_settings(table, now, step, settings)
+            rows_now = looks[:, frame]
+            watch_frame(
+                observers, layout, block, (after, before), lanes, place, rows_now, settings, parameters, own, tables
+            )
         copy_rows(before, blocks[block])
         lost[block] = count_lost(before, lanes, dim, bound)
+
+
+def fill_deviates(fill, place, filled, now, ahead, channels, words, normals):
+    """Make the deviates of this step, and of the next one for ``ahead``.
+
+    ``normals`` holds one part of a power of two of steps, or with ``ahead`` two in turn; ``filled`` is the last part
+    that is there, negative at the beginning.
+
+    Returns
+    -------
+    int
+        The last part that is there now.
+    """
+    ring = normals.shape[0] - 1
+    span = normals.shape[0] >> ahead
+    shift = 2
+    while 1 << shift < span:
+        shift += 1
+    while filled < (now + ahead) >> shift:
+        filled = filled + 1 if filled >= 0 else now >> shift
+        part = normals[(filled << shift) & ring : ((filled << shift) & ring) + span]
+        quad = np.uint64(filled << (shift - 2))
+        normals_at(fill)(place[0], place[1], quad, KICK_STREAM, channels, words, part)
+    return filled
+
+
+def watch_step(observers, layout, block, pair, lanes, place, settings, parameters, own, tables):
+    """Call the observers that look after each step."""
+    for k in range(len(observers)):
+        if layout[k, 0] != 0:
+            call_observer(observers[k], layout[k], block, pair, lanes, place, -1, settings, parameters, own, tables)
+
+
+def watch_frame(observers, layout, block, pair, lanes, place, rows, settings, parameters, own, tables):
+    """Call the observers that look at this frame, for which ``rows`` are not negative."""
+    for k in range(len(observers)):
+        if rows[k] >= 0:
+            call_observer(
+                observers[k], layout[k], block, pair, lanes, place, rows[k], settings, parameters, own, tables
+            )
 
 
 def set_settings(table, now, step, settings):

@@ -73,7 +73,7 @@ def choose_width(n_particles: int, rows: int, channels: int, threads: int, block
     most = max(min(WIDEST, CACHE_BYTES // bytes_per_lane), GROUP)
     widths = [2**k for k in range(GROUP.bit_length() - 1, most.bit_length())]
     # the thread with the most blocks decides; calling a block's kernels costs as much as some lanes
-    return min(widths, key=lambda width: -(-n_particles // (width * threads)) * (width + LANES_OF_A_CALL))
+    return int(min(widths, key=lambda width: -(-n_particles // (width * threads)) * (width + LANES_OF_A_CALL)))
 
 
 def _is_integer(value: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgdphys.checks import finite_number, whole_number
 
-__all__ = ["SGD", "Sampling"]
+__all__ = ["SGD", "Sampling", "require_sgd"]
 
 Sampling = Literal["replacement", "without", "shuffle"]
 _SAMPLINGS = ("replacement", "without", "shuffle")
@@ -205,3 +205,9 @@ class SGD:
                 f"batch_size={nearest} has it at lr={self._at_batch_size(nearest).lr:.6g}"
             )
         return replace(other, batch_size=nearest)
+
+
+def require_sgd(sgd: object) -> None:
+    """Raise ValueError unless these are settings of SGD."""
+    if not isinstance(sgd, SGD):
+        raise ValueError(f"sgd must be settings such as SGD(lr=0.1, batch_size=8), got {sgd!r:.60}")

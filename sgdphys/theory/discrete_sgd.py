@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.sgd import require_sgd
 from sgdphys.theory.epoch_shuffling import stationary_epoch
 from sgdphys.theory.linear_maps import kick_factors, refuse_unstable, spectral_radius, symmetric_pair
 from sgdphys.theory.minibatch_noise import distance_operator, noise_with_distance
@@ -94,6 +95,7 @@ def stationary_covariance(
     Liu, Ziyin, Ueda 2021 (arXiv 2012.03636) (discrete); Mandt, Hoffman, Blei 2017 (arXiv 1704.04289) (continuous);
     Ziyin, Liu, Mori, Ueda 2022 (arXiv 2102.05375) (minibatch); Kuhn, Rosenow 2023 (arXiv 2306.05300) (shuffling).
     """
+    require_sgd(sgd)
     H, C = symmetric_pair(hessian, covariance)
     if mode not in _MODES:
         raise ValueError(f"mode must be one of {', '.join(_MODES)}, got {mode!r}")

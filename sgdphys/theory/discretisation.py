@@ -10,6 +10,7 @@ import scipy.linalg
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.sgd import require_sgd
 from sgdphys.theory.discrete_sgd import stationary_covariance
 from sgdphys.theory.linear_maps import pair_covariances, powers, step_map, symmetric_pair
 from sgdphys.theory.relaxation import relaxation_spectrum
@@ -63,6 +64,7 @@ def sde_error(
     ValueError
         What :func:`stationary_covariance` refuses, or there is no noise.
     """
+    require_sgd(sgd)
     H, C = symmetric_pair(hessian, covariance)
     equation = replace(sgd, sampling="replacement") if sgd.sampling == "shuffle" else sgd
     reference = stationary_covariance(H, C, equation, "lyapunov")["stationary_covariance"].values

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.sgd import require_sgd
 from sgdphys.theory.discrete_sgd import stationary_covariance
 from sgdphys.theory.linear_maps import refuse_flat
 from sgdphys.theory.minibatch_noise import LARGEST_DIM
@@ -62,6 +63,7 @@ def exact_sgd_covariance(inputs: ArrayLike, targets: ArrayLike, sgd: SGD) -> xr.
     ----------
     Ziyin, Liu, Mori, Ueda 2022 (arXiv 2102.05375), for fresh Gaussian data; here for a finite data set.
     """
+    require_sgd(sgd)
     X, y, sgd = _checked(inputs, targets, sgd)
     A = X.T @ X / len(X)
     H = A + sgd.weight_decay * np.eye(len(A))

@@ -182,8 +182,10 @@ def symmetric_matrix(name: str, values: ArrayLike) -> Matrix:
         It is not square, not finite or not symmetric; the message calls it ``name``.
     """
     matrix = np.asarray(values, dtype=float)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size or not np.all(np.isfinite(matrix)):
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"{name} must be a finite square matrix, got shape {matrix.shape}")
+    if not np.all(np.isfinite(matrix)):
+        raise ValueError(f"{name} must be a finite square matrix, got {matrix[~np.isfinite(matrix)][0]}")
     if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12 * np.abs(matrix).max()):
         raise ValueError(f"{name} must be symmetric, its largest asymmetry is {np.abs(matrix - matrix.T).max():.3g}")
     return matrix

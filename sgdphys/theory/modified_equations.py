@@ -10,6 +10,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import whole_number
+from sgdphys.sgd import require_sgd
 from sgdphys.theory.discrete_sgd import stationary_covariance
 from sgdphys.theory.linear_maps import kick_states, powers, refuse_unstable, step_map, symmetric_pair
 
@@ -78,6 +79,7 @@ def moments_in_time(
     ----------
     Li, Tai, E 2019 (JMLR 20, 40; arXiv 1811.01558).
     """
+    require_sgd(sgd)
     H, C = symmetric_pair(hessian, covariance)
     if equation not in _EQUATIONS:
         raise ValueError(f"equation must be one of {', '.join(_EQUATIONS)}, got {equation!r}")
@@ -137,6 +139,7 @@ def svag_covariance(hessian: ArrayLike, covariance: ArrayLike, sgd: SGD, refinem
     ----------
     Li, Malladi, Arora 2021 (arXiv 2102.12470).
     """
+    require_sgd(sgd)
     parts = whole_number("refinement", refinement)
     if sgd.momentum:
         raise ValueError(f"SVAG is known without momentum, got momentum={sgd.momentum}; use 0")

@@ -11,6 +11,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import whole_number
+from sgdphys.sgd import require_sgd
 from sgdphys.theory.discrete_sgd import stationary_covariance
 from sgdphys.theory.linear_maps import refuse_flat, stiffness_limit, symmetric_pair
 
@@ -61,6 +62,7 @@ def posterior_divergence(
     ----------
     Mandt, Hoffman, Blei 2017 (arXiv 1704.04289).
     """
+    require_sgd(sgd)
     H, _ = symmetric_pair(hessian, covariance)
     if mode not in {"lyapunov", "discrete"}:
         raise ValueError(f"mode must be 'lyapunov' or 'discrete', got {mode!r}")
@@ -105,6 +107,7 @@ def optimal_lr(
     ----------
     Mandt, Hoffman, Blei 2017 (arXiv 1704.04289), sections 4.1 and 4.3.
     """
+    require_sgd(sgd)
     H, C = symmetric_pair(hessian, covariance)
     refuse_flat(np.asarray(np.linalg.eigvalsh(H), dtype=np.float64))
     noise = sgd.sampling_factor * float(np.trace(C)) * _samples(sgd, n_samples)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import finite_number
+from sgdphys.sgd import require_sgd
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +58,7 @@ def kesten_exponent(curvature: float, sgd: SGD) -> xr.DataArray:
     ----------
     Kesten 1973 (Acta Math. 131, 207); Gurbuzbalaban, Simsekli, Zhu 2021 (arXiv 2006.04740) for SGD.
     """
+    require_sgd(sgd)
     stiffness = _stiffness(curvature, sgd)
     high = 1.0
     while _log_moment(high, stiffness, sgd.batch_size) <= 0:
@@ -99,6 +101,7 @@ def tail_exponents(curvature: float, sgd: SGD) -> xr.Dataset:
     ----------
     Mori, Ziyin, Liu, Ueda 2022 (arXiv 2105.09557), for the power of the loss.
     """
+    require_sgd(sgd)
     ratio = sgd.batch_size / _stiffness(curvature, sgd)
     exponents = {
         "kesten_exponent": kesten_exponent(curvature, sgd).item(),
@@ -146,6 +149,7 @@ def mori_second_moment(
     ----------
     Mori, Ziyin, Liu, Ueda 2022 (arXiv 2105.09557), for this noise.
     """
+    require_sgd(sgd)
     stiffness = _stiffness(curvature, sgd)
     loss = finite_number("minimum_loss", minimum_loss, sign="positive")
     if mode not in {"sde", "discrete"}:

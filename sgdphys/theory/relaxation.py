@@ -10,6 +10,7 @@ import scipy.optimize
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.sgd import require_sgd
 from sgdphys.theory.linear_maps import kick_factors, refuse_flat, step_roots, stiffness_limit, symmetric_matrix
 from sgdphys.theory.minibatch_noise import distance_operator, second_moment_radius
 
@@ -56,6 +57,7 @@ def relaxation_spectrum(hessian: ArrayLike, sgd: SGD) -> xr.Dataset:
     ----------
     Polyak 1964 (heavy ball); Kunin et al. 2021 (arXiv 2107.09133) for its oscillations in SGD.
     """
+    require_sgd(sgd)
     curvatures = np.asarray(np.linalg.eigvalsh(symmetric_matrix("hessian", hessian))[::-1], dtype=np.float64)
     roots = step_roots(curvatures, sgd)
     sizes = np.abs(roots)
@@ -107,6 +109,7 @@ def stability_limit(hessian: ArrayLike, sgd: SGD, *, inputs: ArrayLike | str | N
     ----------
     Liu, Ziyin, Ueda 2021 (arXiv 2012.03636).
     """
+    require_sgd(sgd)
     H = symmetric_matrix("hessian", hessian)
     values, V = np.linalg.eigh(H)
     curvatures = np.asarray(values, dtype=np.float64)

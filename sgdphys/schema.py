@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sgdphys.analysed_variables import ANALYSED
 from sgdphys.observed_variables import OBSERVED
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ VARIABLES += (
     Variable("stage_time", (STAGE,), "x^2/loss", "time at the end of each stage, the sum of the learning rates"),
     Variable("relative_entropy_of_sde", (), "nat", "relative entropy of SGD with respect to its equation, Gaussian"),
 )
-VARIABLES += tuple(Variable(*line) for line in OBSERVED)
+VARIABLES += tuple(Variable(*line) for line in OBSERVED + ANALYSED)
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 

@@ -1,0 +1,19 @@
+"""The part of the schema that grids and analyses bring: name, dimensions, unit, meaning, type where it is no float."""
+
+from __future__ import annotations
+
+__all__ = ["ANALYSED"]
+
+TIME, COORDINATE, COORDINATE_2 = "time", "coordinate", "coordinate_2"
+_Line = tuple[str, tuple[str, ...], str, str] | tuple[str, tuple[str, ...], str, str, str]
+
+_GRIDS: tuple[_Line, ...] = (  # of the Fokker-Planck equation; grid dimensions stand before the coordinate
+    ("current", (TIME, COORDINATE), "loss/x^dim", "probability current at cell centres; its grid dimensions follow time"),
+    ("absorbed", (TIME,), "1", "probability that has left through absorbing walls or into a target"),
+)
+_ESTIMATES: tuple[_Line, ...] = ()  # with a standard error each
+_NUMBERS: tuple[_Line, ...] = ()  # without one
+_ERRORS: tuple[_Line, ...] = tuple(
+    (f"{line[0]}_standard_error", line[1], line[2], f"standard error of {line[0]}") for line in _ESTIMATES
+)
+ANALYSED: tuple[_Line, ...] = _GRIDS + _ESTIMATES + _NUMBERS + _ERRORS

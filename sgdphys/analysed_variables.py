@@ -8,7 +8,7 @@ TIME, COORDINATE, COORDINATE_2 = "time", "coordinate", "coordinate_2"
 _Line = tuple[str, tuple[str, ...], str, str] | tuple[str, tuple[str, ...], str, str, str]
 
 _GRIDS: tuple[_Line, ...] = (  # of the Fokker-Planck equation; grid dimensions stand before the coordinate
-    ("current", (TIME, COORDINATE), "loss/x^dim", "probability current at cell centres; its grid dimensions follow time"),
+    ("current", (TIME, COORDINATE), "loss/x^(dim+1)", "probability current at cell centres; grid axes follow time"),
     ("absorbed", (TIME,), "1", "probability that has left through absorbing walls or into a target"),
 )
 _ESTIMATES: tuple[_Line, ...] = ()  # with a standard error each

@@ -6,5 +6,8 @@ from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.potentials import potential
+from sgdphys.analysis.total_variations import total_variation
 
-__all__ = ["compare", "entropy", "flatness", "free_energy", "histogram", "potential", "relative_entropy"]
+__all__ = [
+    "compare", "entropy", "flatness", "free_energy", "histogram", "potential", "relative_entropy", "total_variation",
+]  # fmt: skip

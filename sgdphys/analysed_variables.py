@@ -12,16 +12,32 @@ _GRIDS: tuple[_Line, ...] = (  # of the Fokker-Planck equation; grid dimensions 
     ("absorbed", (TIME,), "1", "probability that has left through absorbing walls or into a target"),
 )
 _ESTIMATES: tuple[_Line, ...] = (  # with a standard error each
+    ("area_rate", (COORDINATE, COORDINATE_2), "loss", "area swept out per time, (E[x dy] - E[y dx])/2 per time"),
     ("total_variation", (TIME,), "1", "total-variation distance from the reference density"),
 )
 _NUMBERS: tuple[_Line, ...] = (  # without one
+    ("current_standard_error", (TIME, COORDINATE), "loss/x^(dim+1)", "standard error of current"),
+    ("entropy_production_rate_standard_error", (), "loss/x^2", "standard error of entropy_production_rate"),
+    ("entropy_production_estimate", (), "loss/x^2", "entropy production per time without bias, negative by chance"),
+    ("entropy_production_upper_bound", (), "loss/x^2", "what the estimate leaves possible"),
+    ("entropy_production_bias", (), "loss/x^2", "what the plain estimate of a reversible process would be on average"),
+    ("entropy_production_null_quantile", (), "loss/x^2", "what the estimate of a reversible process rarely exceeds"),
+    ("entropy_production_per_step", (), "nat", "entropy production in a step of the run"),
+    ("produced_entropy", (TIME,), "nat", "entropy produced since the first time"),
+    ("largest_reversal_z", (), "1", "largest odd mean in units of its root mean square over reversals of paths"),
+    ("reversal_p_value", (), "1", "probability that a reversible process gives as much or more"),
     ("expected_total_variation", (TIME,), "1", "mean distance of as many independent draws from the reference"),
     ("total_variation_z", (TIME,), "1", "excess of the distance over that of draws, in standard errors"),
     ("chi_square", (TIME,), "1", "Pearson's statistic of the counts in cells"),
     ("chi_square_z", (TIME,), "1", "excess of Pearson's statistic over its mean, in standard deviations"),
     ("degrees_of_freedom", (TIME,), "1", "number of cells of Pearson's statistic, less one", "int64"),
 )
+_LANDSCAPES: tuple[_Line, ...] = (  # large matrices and tables of landscapes
+    ("circulation_matrix", (COORDINATE, COORDINATE_2), "loss/x^2", "matrix Q of a large circulating field Q x"),
+    ("knot_potential", ("knot",), "loss", "potential at the knots of a tabulated landscape, last axis fastest"),
+    ("knot_circulation", ("knot", COORDINATE), "loss/x", "circulating field at the knots of a tabulated landscape"),
+)
 _ERRORS: tuple[_Line, ...] = tuple(
     (f"{line[0]}_standard_error", line[1], line[2], f"standard error of {line[0]}") for line in _ESTIMATES
 )
-ANALYSED: tuple[_Line, ...] = _GRIDS + _ESTIMATES + _NUMBERS + _ERRORS
+ANALYSED: tuple[_Line, ...] = _GRIDS + _LANDSCAPES + _ESTIMATES + _NUMBERS + _ERRORS

@@ -3,6 +3,8 @@
 from sgdphys.landscapes.algebra import Linear, Scaled, Sum, Tilted
 from sgdphys.landscapes.base import BlockLandscape
 from sgdphys.landscapes.catalogue import NAMES, named, restore
+from sgdphys.landscapes.chaudhari_soatto import ChaudhariSoatto
+from sgdphys.landscapes.circulating_fields import Field
 from sgdphys.landscapes.custom import Custom
 from sgdphys.landscapes.custom_finite_sums import FiniteSum
 from sgdphys.landscapes.driven import Driven
@@ -17,8 +19,8 @@ from sgdphys.landscapes.two_layer_networks import TwoLayerNetwork
 from sgdphys.landscapes.wells import DoubleWell
 
 __all__ = [
-    "NAMES", "BlockLandscape", "Custom", "DiagonalLinearNetwork", "DoubleWell", "Driven", "Expression",
-    "FiniteSum", "FiniteSumLandscape", "FlatSharp", "FormulaLandscape", "LeastSquares", "Linear", "LogisticRegression",
-    "MatrixFactorisation", "MuellerBrown", "PhaseRetrieval", "Quadratic", "Scaled", "Sum", "Tilted", "TwoLayerNetwork",
-    "named", "restore",
+    "NAMES", "BlockLandscape", "ChaudhariSoatto", "Custom", "DiagonalLinearNetwork", "DoubleWell", "Driven",
+    "Expression", "Field", "FiniteSum", "FiniteSumLandscape", "FlatSharp", "FormulaLandscape", "LeastSquares",
+    "Linear", "LogisticRegression", "MatrixFactorisation", "MuellerBrown", "PhaseRetrieval", "Quadratic", "Scaled",
+    "Sum", "Tilted", "TwoLayerNetwork", "named", "restore",
 ]  # fmt: skip

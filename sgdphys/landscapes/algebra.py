@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from sgdphys.kernels import BlockTerm, FieldKernel, Kernel
 from sgdphys.landscapes.base import BlockLandscape, as_points, finite_array
+from sgdphys.landscapes.circulating_parts import CirculationOfParts
 from sgdphys.protocols import Curved, Landscape, Term
 
 __all__ = ["Linear", "Scaled", "Sum", "Tilted"]
@@ -84,13 +84,8 @@ class Linear(BlockLandscape):
         return {"landscape": "Linear", "slope": self.slope.tolist()}
 
 
-class _Combination(BlockLandscape):
+class _Combination(CirculationOfParts, BlockLandscape):
     """A weighted sum of landscapes; the first gives the dimension and the names of the coordinates."""
-
-    @property
-    @abstractmethod
-    def weighted(self) -> tuple[tuple[Landscape, float], ...]:
-        """The summands and their factors."""
 
     @property
     def dim(self) -> int:

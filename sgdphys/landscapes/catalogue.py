@@ -13,6 +13,8 @@ import sgdphys.landscapes
 from sgdphys.errors import FormulaError
 from sgdphys.landscapes.algebra import Sum
 from sgdphys.landscapes.base import BlockLandscape
+from sgdphys.landscapes.chaudhari_soatto import ChaudhariSoatto
+from sgdphys.landscapes.circulating_fields import Field
 from sgdphys.landscapes.expression import Expression
 from sgdphys.landscapes.finite_sums import SupervisedLandscape
 from sgdphys.landscapes.flat_sharp import FlatSharp
@@ -26,6 +28,7 @@ NAMES: dict[str, Callable[[], BlockLandscape]] = {
     "double-well": DoubleWell,
     "mueller-brown": MuellerBrown,
     "flat-sharp": FlatSharp,
+    "chaudhari-soatto": ChaudhariSoatto,
 }
 
 Variables = Mapping[str, NDArray[np.float64]]
@@ -37,7 +40,7 @@ def named(name: str) -> BlockLandscape:
     Parameters
     ----------
     name
-        ``"double-well"``, ``"mueller-brown"``, ``"flat-sharp"``, or a formula.
+        ``"double-well"``, ``"mueller-brown"``, ``"flat-sharp"``, ``"chaudhari-soatto"``, or a formula.
 
     Returns
     -------
@@ -87,6 +90,8 @@ def restore(configuration: Mapping[str, Any], variables: Variables | None = None
         return Expression(arguments["formula"], **arguments["parameters"])
     if name == "Quadratic":
         return _quadratic(arguments, variables or {})
+    if name == "Field":
+        return _field(arguments, variables or {})
     if "of" in arguments:
         arguments["of"] = restore(arguments["of"], variables)
     kind = _exported(name)
@@ -110,3 +115,12 @@ def _exported(name: str) -> type[BlockLandscape]:
 def _quadratic(arguments: dict[str, Any], variables: Variables) -> Quadratic:
     matrix = variables["quadratic_matrix"] if arguments["matrix"] is None else np.array(arguments["matrix"])
     return Quadratic(matrix, arguments["constant"], variables.get("origin"), variables.get("basis"))
+
+
+def _field(arguments: dict[str, Any], variables: Variables) -> Field:
+    base, circulation = restore(arguments["base"], variables), arguments["circulation"]
+    if isinstance(circulation, dict):
+        return Field(base, restore(circulation, variables))
+    if circulation is None:
+        return Field(base, variables["circulation_matrix"])
+    return Field(base, circulation, **arguments["parameters"])

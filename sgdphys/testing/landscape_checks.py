@@ -11,7 +11,10 @@ from sgdphys.kernels import evaluate
 from sgdphys.protocols import Curved, Landscape
 from sgdphys.testing.requirements import central_difference, require
 
-__all__ = ["check_critical_points", "check_gradient", "check_hessian", "check_kernels", "check_landscape"]
+__all__ = [
+    "check_circulation", "check_critical_points", "check_gradient", "check_hessian", "check_kernels",
+    "check_landscape",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 
@@ -21,7 +24,9 @@ def check_landscape(landscape: Any, points: Array) -> None:
 
     Its gradient is the derivative of its potential, its Hessian (where it has one) that of the gradient, and
     symmetric; its ``minima`` and ``saddles`` (where it names some) are such; the kernels that the engine runs give the
-    same values as the Python face, added to what is there.
+    same values as the Python face, added to what is there. Of a landscape with a circulating part (``circulation``) all
+    this holds for its ``base``; its own gradient is that of the base minus the circulation, its potential the base's,
+    and its Hessian the derivative of its gradient.
 
     Parameters
     ----------
@@ -48,8 +53,21 @@ def check_landscape(landscape: Any, points: Array) -> None:
             check_critical_points(landscape)
 
 
+def check_circulation(landscape: Any, points: Array) -> None:
+    """Check that the gradient is that of the base minus the circulation, and the potential that of the base."""
+    expected = landscape.base.gradient(points) - landscape.circulation(points)
+    scale, error = np.max(np.abs(expected)), np.max(np.abs(landscape.gradient(points) - expected))
+    require(error <= 1e-12 * scale, f"the gradient is not that of the base minus the circulation, by {error:.3g}")
+    values = landscape.base.potential(points)
+    error = np.max(np.abs(landscape.potential(points) - values))
+    require(error <= 1e-12 * np.max(np.abs(values)), f"the potential is not that of the base, it is {error:.3g} off")
+
+
 def check_gradient(landscape: Any, points: Array, relative: float = 1e-6) -> None:
     """Check that the gradient is the derivative of the potential; its negative (a force) is far off."""
+    if hasattr(landscape, "circulation"):
+        check_circulation(landscape, points)
+        landscape = landscape.base
     gradient = landscape.gradient(points)
     require(gradient.shape == points.shape, f"the gradient has shape {gradient.shape}, the points {points.shape}")
     scale = np.max(np.abs(gradient))
@@ -64,19 +82,22 @@ def check_gradient(landscape: Any, points: Array, relative: float = 1e-6) -> Non
 
 
 def check_hessian(landscape: Any, points: Array, relative: float = 1e-6) -> None:
-    """Check that the Hessian is the derivative of the gradient, and symmetric."""
+    """Check that the Hessian is the derivative of the gradient, and symmetric where nothing circulates."""
     hessian = landscape.hessian(points)
     shape = (*points.shape, points.shape[1])
     require(hessian.shape == shape, f"the Hessian must have shape {shape}, got {hessian.shape}")
     scale = np.max(np.abs(hessian)) + np.max(np.abs(landscape.gradient(points)))
     error = np.max(np.abs(hessian - central_difference(landscape.gradient, points)))
     require(error < relative * scale, f"the Hessian is not the derivative of the gradient, it is {error:.3g} off")
+    if hasattr(landscape, "circulation"):
+        return
     skew = np.max(np.abs(hessian - hessian.transpose(0, 2, 1)))
     require(skew <= 1e-12 * scale, f"the Hessian is not symmetric, by {skew:.3g}")
 
 
 def check_critical_points(landscape: Any) -> None:
     """Check that minima and saddles have no gradient; minima curve up in all directions, saddles in all but one."""
+    landscape = landscape.base if hasattr(landscape, "circulation") else landscape
     for name, falling in (("minima", 0), ("saddles", 1)):
         points = getattr(landscape, name)
         require(

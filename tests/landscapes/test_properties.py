@@ -9,9 +9,11 @@ from numba import njit
 
 from sgdphys import landscapes
 from sgdphys.landscapes import (
+    ChaudhariSoatto,
     Custom,
     DoubleWell,
     Expression,
+    Field,
     FlatSharp,
     Linear,
     MuellerBrown,
@@ -66,6 +68,12 @@ OURS = {
     "multiple": 0.05 * MuellerBrown(),
     "negative multiple": Scaled(DoubleWell(), -1.0),
     "tilted": Tilted(MuellerBrown(), [3.0, -4.0]),
+    "field of formulas": Field(MuellerBrown() * 0.1, ["a*sin(y)", "1 + x*y"], a=2.0),
+    "field of a matrix": Field(Quadratic(ROTATED), ROTATED - ROTATED.T + np.triu(ROTATED, 1)),
+    "field of a large matrix": Field(Quadratic(np.eye(40)), np.triu(LARGE) - np.triu(LARGE).T),
+    "field of another": Field(Quadratic(np.eye(2)), ChaudhariSoatto(0.5)),
+    "Chaudhari-Soatto": ChaudhariSoatto(),
+    "fields in a sum": Tilted(2 * ChaudhariSoatto() + Field(Quadratic(np.eye(2)), ["0", "x"]), [1.0, 2.0]),
     "nested": Sum(2 * Tilted(DoubleWell(), 0.1), Expression("sin(x)")),
 }
 CUSTOM = {

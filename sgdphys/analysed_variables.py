@@ -45,10 +45,8 @@ _CLOSED_FORMS: tuple[_Line, ...] = (  # of theory
     ("circulation", _PLANES, "loss", "antisymmetric part Q of drift times stationary covariance, A S = T C + Q"),
     ("potential_matrix", _PLANES, "1/loss", "matrix U = T S^-1 of the potential x'Ux/2 of a linear process"),
     ("current_matrix", _PLANES, "loss/x^2", "matrix -Q S^-1 that takes a point to its current over the density"),
-    ("area_rate", _PLANES, "loss", "area swept per time in each plane, from the first axis to the second"),
     ("discrete_area_rate", _PLANES, "loss", "area swept per time by the chain of steps"),
     ("discrete_covariance", _PLANES, "x^2", "stationary covariance of the chain of steps"),
-    ("entropy_production_per_step", (), "nat", "relative entropy of a step with respect to the reversed chain"),
     ("noise_rank", (), "1", "number of directions with noise", "int64"),
     ("covariance_rank", (), "1", "number of directions that the noise reaches", "int64"),
     ("loss_free_energy", (TIME,), "loss", "E[loss] - T H, which need not fall where the loss is not the potential"),
@@ -61,4 +59,4 @@ _CLOSED_FORMS: tuple[_Line, ...] = (  # of theory
 _ERRORS: tuple[_Line, ...] = tuple(
     (f"{line[0]}_standard_error", line[1], line[2], f"standard error of {line[0]}") for line in _ESTIMATES
 )
-ANALYSED: tuple[_Line, ...] = _GRIDS + _LANDSCAPES + _ESTIMATES + _NUMBERS + _ERRORS
+ANALYSED: tuple[_Line, ...] = _GRIDS + _LANDSCAPES + _ESTIMATES + _NUMBERS + _CLOSED_FORMS + _ERRORS

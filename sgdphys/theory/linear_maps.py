@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "kick_factors", "kick_states", "pair_covariances", "powers", "refuse_flat", "refuse_unstable", "spectral_radius",
-    "step_map", "step_roots", "stiffness_limit", "symmetric_matrix", "symmetric_pair",
+    "square_matrix", "step_map", "step_roots", "stiffness_limit", "symmetric_matrix", "symmetric_pair",
 ]  # fmt: skip
 
 
@@ -181,11 +181,28 @@ def symmetric_matrix(name: str, values: ArrayLike) -> Matrix:
     ValueError
         It is not square, not finite or not symmetric; the message calls it ``name``.
     """
+    matrix = square_matrix(name, values)
+    if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12 * np.abs(matrix).max()):
+        raise ValueError(f"{name} must be symmetric, its largest asymmetry is {np.abs(matrix - matrix.T).max():.3g}")
+    return matrix
+
+
+def square_matrix(name: str, values: ArrayLike) -> Matrix:
+    """Return a finite square matrix as a float64 array.
+
+    Returns
+    -------
+    Matrix
+        The matrix, (d, d).
+
+    Raises
+    ------
+    ValueError
+        It is not square or not finite; the message calls it ``name``.
+    """
     matrix = np.asarray(values, dtype=float)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"{name} must be a finite square matrix, got shape {matrix.shape}")
     if not np.all(np.isfinite(matrix)):
         raise ValueError(f"{name} must be a finite square matrix, got {matrix[~np.isfinite(matrix)][0]}")
-    if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12 * np.abs(matrix).max()):
-        raise ValueError(f"{name} must be symmetric, its largest asymmetry is {np.abs(matrix - matrix.T).max():.3g}")
     return matrix

@@ -26,7 +26,7 @@ _NUMBERS: tuple[_Line, ...] = (  # without one
     ("entropy_production_null_quantile", (), "loss/x^2", "what the estimate of a reversible process rarely exceeds"),
     ("entropy_production_per_step", (), "nat", "entropy production in a step of the run"),
     ("produced_entropy", (TIME,), "nat", "entropy produced since the first time"),
-    ("largest_reversal_z", (), "1", "largest odd mean in units of its root mean square over reversals of paths"),
+    ("largest_reversal_z", (), "1", "largest mean that reversed paths turn round, in its standard errors"),
     ("reversal_p_value", (), "1", "probability that a reversible process gives as much or more"),
     ("expected_total_variation", (TIME,), "1", "mean distance of as many independent draws from the reference"),
     ("total_variation_z", (TIME,), "1", "excess of the distance over that of draws, in standard errors"),

@@ -1,6 +1,7 @@
 """Functions from a Dataset to a Dataset; they do not ask whether it came from particles, a grid or a real network."""
 
 from sgdphys.analysis.comparison import compare
+from sgdphys.analysis.drift_diffusion_estimates import drift_and_diffusion
 from sgdphys.analysis.entropies import entropy
 from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
@@ -9,5 +10,6 @@ from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.total_variations import total_variation
 
 __all__ = [
-    "compare", "entropy", "flatness", "free_energy", "histogram", "potential", "relative_entropy", "total_variation",
+    "compare", "drift_and_diffusion", "entropy", "flatness", "free_energy", "histogram", "potential",
+    "relative_entropy", "total_variation",
 ]  # fmt: skip

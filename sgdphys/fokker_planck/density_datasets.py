@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import warnings
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +12,17 @@ import xarray as xr
 
 import sgdphys
 from sgdphys import schema
+from sgdphys.schedules import as_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array, Landscape, Noise
-    from sgdphys.sgd import SGD
 
-__all__ = ["axis_names", "configuration_text", "density_dataset"]
+__all__ = ["axis_names", "configuration_text", "density_dataset", "warn_of_cut_off"]
+
+_MOST_CUT_OFF = 1e-3
 
 
 def axis_names(landscape: Landscape, grid: Grid) -> list[str]:
@@ -31,8 +34,8 @@ def configuration_text(
     verb: str,
     landscape: Landscape,
     noise: Noise | None,
-    temperature: float | None,
-    sgd: SGD | None,
+    temperature: Any,
+    sgd: Any,
     grid: Grid,
     **more: Any,
 ) -> str:
@@ -42,16 +45,32 @@ def configuration_text(
         "verb": verb,
         "landscape": describe(),
         "noise": None if noise is None else noise.configuration(),
-        "temperature": temperature,
-        "sgd": None if sgd is None else asdict(sgd),
+        "temperature": _written(temperature),
+        "sgd": _written(sgd),
         "grid": [list(axis) for axis in grid.axes],
+        "boundaries": [list(sides) for sides in grid.sides],
         **more,
     }
     return json.dumps(content)
 
 
+def _written(setting: Any) -> Any:
+    """Return a number as it is, settings of SGD as their fields, and a schedule or function as its configuration."""
+    if setting is None or isinstance(setting, (int, float)):
+        return setting
+    if hasattr(setting, "configuration"):
+        return setting.configuration()
+    return asdict(setting) if is_dataclass(setting) else as_schedule("temperature", setting).configuration()
+
+
 def density_dataset(
-    grid: Grid, names: Sequence[str], times: Sequence[float], frames: Array, configuration: str, **series: Array
+    grid: Grid,
+    names: Sequence[str],
+    times: Sequence[float],
+    frames: Array,
+    configuration: str,
+    current: Array | None = None,
+    **series: Array,
 ) -> xr.Dataset:
     """Return a Density: density(time, x, ...), mass(time), boundary_mass(time) and further series over time.
 
@@ -67,6 +86,8 @@ def density_dataset(
         Densities, shape (time, cell), in 1/x^dim.
     configuration
         JSON text that repeats the run.
+    current
+        Probability current at the cells, shape (time, cell, coordinate), where wanted.
     series
         Further variables of the schema, shape (time,).
 
@@ -82,9 +103,46 @@ def density_dataset(
     sums = {"mass": density.sum(axis=cells), "boundary_mass": walls.sum(axis=cells)}
     series = {name: values * grid.cell_volume for name, values in sums.items()} | series
     variables: dict[str, Any] = {"density": ((schema.TIME, *names), density, schema.describe("density"))}
+    if current is not None:
+        shaped = np.reshape(current, (*density.shape, grid.dim))
+        variables["current"] = ((schema.TIME, *names, schema.COORDINATE), shaped, schema.describe("current"))
     for name, values in series.items():
         variables[name] = (schema.TIME, values, schema.describe(name))
     coordinates: dict[str, Any] = {schema.TIME: (schema.TIME, list(times), schema.describe(schema.TIME))}
+    if current is not None:
+        coordinates[schema.COORDINATE] = (schema.COORDINATE, list(names))
     for name, centres in zip(names, grid.centres, strict=True):
         coordinates[name] = (name, centres, {"units": "x", "long_name": f"cell centres of coordinate {name}"})
     return xr.Dataset(variables, coordinates, schema.attributes_of(configuration, sgdphys.__version__))
+
+
+def warn_of_cut_off(frames: Array, grid: Grid) -> None:
+    """Warn when more than a thousandth of the probability seems to lie beyond far walls.
+
+    What lies beyond is estimated by going on from the last two cells geometrically; where the density does not fall
+    towards the wall, what the last cells hold is told instead.
+
+    Parameters
+    ----------
+    frames
+        Densities, shape (time, cell), in 1/x^dim.
+    grid
+        The cells.
+    """
+    density = np.reshape(frames, (-1, *grid.shape)) * grid.cell_volume
+    worst, where = 0.0, ""
+    for axis in range(grid.dim):
+        for side, sense in enumerate(("low", "high")):
+            if grid.sides[axis][side] != "far" or grid.shape[axis] < 4:
+                continue
+            last, before = (_layer_mass(density, axis + 1, place if side == 0 else -1 - place) for place in (0, 1))
+            beyond = np.where(last < before, last**2 / np.maximum(before - last, 1e-300), last)
+            if beyond.max() > worst:
+                worst, where = float(beyond.max()), f"the {sense} wall of axis {axis}, at {grid.axes[axis][side]:.6g}"
+    if worst > _MOST_CUT_OFF:
+        message = f"about {min(worst, 1.0):.2g} of the probability lies beyond {where}: widen the grid"
+        warnings.warn(message, stacklevel=3)
+
+
+def _layer_mass(density: Array, axis: int, place: int) -> Array:
+    return np.asarray(density.take(place, axis=axis).reshape(len(density), -1).sum(axis=1))

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+from scipy import sparse
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sgdphys.fokker_planck.grid import Grid
     from sgdphys.fokker_planck.operator import Operator
     from sgdphys.protocols import Array
 
-__all__ = ["Chain", "chain_of", "eliminate", "elimination_work"]
+__all__ = ["Chain", "absorption_of", "chain_of", "eliminate", "elimination_fits"]
+
+_MOST_WORK = 4e9  # multiplications: several seconds
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,47 @@ class Chain:
     rates: Array
 
 
-def elimination_work(grid: Grid) -> float:
-    """Return the number of multiplications that the elimination of all cells takes."""
-    return grid.size * (grid.size / max(grid.shape)) ** 2
+def elimination_fits(operator: Operator) -> bool:
+    """Return whether the elimination of all cells takes some seconds at most (cells times band^2 below 4e9)."""
+    return operator.grid.size * _order(operator)[1] ** 2 < _MOST_WORK
 
 
 def chain_of(operator: Operator) -> Chain:
-    """Return the hopping rates of an operator as a band of the least width."""
-    grid = operator.grid
-    order = np.arange(grid.size).reshape(grid.shape).transpose(np.argsort(grid.shape)[::-1]).ravel()
-    band = grid.size // max(grid.shape)
+    """Return the hopping rates between the cells of an operator as a band of small width; exits are left out."""
+    order, band = _order(operator)
     place = np.empty(order.size, dtype=np.int64)
     place[order] = np.arange(order.size)
-    left, right = place[operator.left], place[operator.right]
+    inner = operator.right < operator.grid.size
+    left, right = place[operator.left[inner]], place[operator.right[inner]]
     rates = np.zeros((order.size, 2 * band + 1))
-    rates[left, band + right - left] = operator.forward
-    rates[right, band + left - right] = operator.backward
+    rates[left, band + right - left] = operator.forward[inner]
+    rates[right, band + left - right] = operator.backward[inner]
     return Chain(order, band, rates)
+
+
+def absorption_of(operator: Operator) -> Array:
+    """Return the rate out of each cell into exits, shape (cell,), in loss/x^2."""
+    outer = operator.right >= operator.grid.size
+    return np.bincount(operator.left[outer], operator.forward[outer], minlength=operator.grid.size)
+
+
+def _order(operator: Operator) -> tuple[NDArray[np.int64], int]:
+    """Return an order of the cells and the largest distance of neighbours in it: by rows, or Cuthill and McKee's."""
+    grid = operator.grid
+    rows = np.arange(grid.size).reshape(grid.shape).transpose(np.argsort(grid.shape)[::-1]).ravel()
+    inner = operator.right < grid.size
+    left, right = operator.left[inner], operator.right[inner]
+    if operator.reach == 1 and not any(map(grid.is_periodic, range(grid.dim))):
+        return rows, _band(rows, left, right)
+    graph = sparse.csr_array((np.ones(len(left)), (left, right)), shape=(grid.size, grid.size))
+    found = reverse_cuthill_mckee(graph + graph.T, symmetric_mode=True).astype(np.int64)
+    return min(((order, _band(order, left, right)) for order in (rows, found)), key=lambda pair: pair[1])
+
+
+def _band(order: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    return int(np.abs(place[left] - place[right]).max(initial=1))
 
 
 def eliminate(chain: Chain, absorption: Array, duration: Array) -> Array:

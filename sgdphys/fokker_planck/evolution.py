@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset
-from sgdphys.fokker_planck.discretisation import discretise
+from sgdphys.checks import finite_number
+from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset, warn_of_cut_off
 from sgdphys.fokker_planck.initial_densities import initial_density, starting_time
-from sgdphys.fokker_planck.time_steps import Stepper
+from sgdphys.fokker_planck.marches import carrier
+from sgdphys.fokker_planck.problems import settle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import xarray as xr
     from numpy.typing import ArrayLike
 
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.fokker_planck.initial_densities import Start
+    from sgdphys.fokker_planck.marches import Carry, TimeMethod
+    from sgdphys.fokker_planck.operator import Operator
+    from sgdphys.fokker_planck.problems import Problem
     from sgdphys.protocols import Array, Landscape, Noise
+    from sgdphys.schedules import SGDSchedule
     from sgdphys.sgd import SGD
 
 __all__ = ["evolve"]
@@ -27,34 +34,39 @@ def evolve(
     landscape: Landscape,
     noise: Noise | None = None,
     *,
-    temperature: float | None = None,
-    sgd: SGD | None = None,
+    temperature: Any = None,
+    sgd: SGD | SGDSchedule | None = None,
     grid: Grid,
     start: Start,
     times: ArrayLike,
     tolerance: float = 1e-6,
+    method: TimeMethod = "adaptive",
+    dt: float | None = None,
+    currents: bool = False,
 ) -> xr.Dataset:
     r"""Solve the Fokker-Planck equation on a grid: the density of a cloud over time.
 
-    The equation is :math:`\partial_t p = \nabla\cdot(p \nabla f + T\, \nabla\cdot(D p))`. Finite volumes with
-    exponential fitting, second order in the cell width; implicit time steps of fifth order whose length follows their
-    estimated error. Walls reflect. Probability is kept to rounding, the density is never negative, and the Gibbs state
-    of an isotropic D stays where it is. The scheme diffuses 1 + delta^2/12 times as fast where the potential changes by
-    delta T D from one cell to the next; keep delta below 1 where the probability is.
+    The equation is :math:`\partial_t p = \nabla\cdot[p (\nabla f - c + (1 - r) T\, \nabla\cdot D) + T D \nabla p]`, see
+    :func:`sgdphys.fokker_planck.discretise`. Finite volumes with exponential fitting, second order in the cell width.
+    Probability is kept to rounding, the density is never negative, and a state without current stays where it is. The
+    scheme diffuses 1 + delta^2/12 times as fast where Phi/T changes by delta from one cell to the next; keep delta
+    below 1 where the probability is.
 
     Parameters
     ----------
     landscape
-        Anything with ``dim`` and ``potential(x)``, in loss.
+        Anything with ``dim`` and ``potential(x)``, in loss; a ``landscapes.Field`` circulates, a ``landscapes.Driven``
+        changes in time.
     noise
-        Noise with a constant diagonal D, in loss^2/x^2; None means D = 1, with ``temperature=`` only.
+        Gaussian noise of any positive D(x), in loss^2/x^2; None means D = 1 with ``temperature=``, C(x) of a finite sum
+        with ``sgd=``.
     temperature
-        T, in x^2/loss. Exactly one of ``temperature`` and ``sgd`` is given.
+        T, in x^2/loss; a number, a schedule or a function of time. Exactly one of ``temperature`` and ``sgd`` is given.
     sgd
         Settings of stochastic gradient descent: T is their effective temperature, weight decay joins the potential, and
-        momentum makes everything 1/(1 - momentum) times as fast.
+        momentum makes everything 1/(1 - momentum) times as fast; or a schedule of such settings.
     grid
-        The cells.
+        The cells, and what happens at their walls.
     start
         At time 0: a point (scalar or (coordinate,)), a density on the grid, or a callable of points (cell, coordinate)
         that gives a density up to a factor. A density Dataset is continued from its last frame and time.
@@ -62,38 +74,82 @@ def evolve(
         Increasing times of the frames, in x^2/loss, not before the start.
     tolerance
         Largest estimated error of one time step, in total variation. The true one is usually a hundredth of it.
+    method
+        ``"adaptive"``: implicit steps of fifth order with flux limiting, their length by the error; of second order
+        (exponential midpoint) where the equation changes in time; always positive. ``"implicit-euler"``: steps
+        ``dt``, first order, always positive. ``"crank-nicolson"``: steps ``dt``, second order, positive up to 2 over
+        the fastest rate out of a cell, and refused beyond. ``"exponential"``: exact in time and always positive, for
+        equations constant in time and small grids or short times.
+    dt
+        Longest step of the two fixed methods.
+    currents
+        Whether to keep the probability current of every frame.
 
     Returns
     -------
     xr.Dataset
         ``density(time, x, ...)``, ``mass(time)``, ``boundary_mass(time)`` in the cells at the walls (large: widen the
-        grid) and ``time_error(time)``, the sum of the estimated errors; the exact evolution never enlarges one.
+        grid), ``time_error(time)``, the sum of the estimated errors (NaN for fixed steps), and
+        ``entropy_production_rate(time)``, infinite where cells are empty; ``absorbed(time)`` with absorbing walls,
+        ``current(time, x, ..., coordinate)`` where wanted.
 
     Raises
     ------
     ValueError
         A setting breaks its rule; see :func:`sgdphys.fokker_planck.discretise` and the parameters above.
+
+    Warns
+    -----
+    UserWarning
+        More than a thousandth of the probability seems to lie beyond far walls.
     """
-    operator = discretise(landscape, noise, temperature=temperature, sgd=sgd, grid=grid)
+    problem = settle(landscape, noise, temperature, sgd, grid)
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must lie between 0 and 1, got {tolerance}")
+    carry = carrier(problem, method, tolerance, None if dt is None else finite_number("dt", dt, sign="positive"))
     names = axis_names(landscape, grid)
-    density = initial_density(start, grid, names)
-    instants = _checked_times(times, starting_time(start))
-    frames, errors = _march(Stepper(operator, tolerance), density, instants, starting_time(start))
-    configuration = configuration_text("evolve", landscape, noise, temperature, sgd, grid, tolerance=tolerance)
-    return density_dataset(grid, names, instants.tolist(), frames, configuration, time_error=errors)
+    begin = starting_time(start)
+    instants = _checked_times(times, begin)
+    first = problem.operator(begin)
+    state = np.concatenate([initial_density(start, grid, names), np.zeros(len(first.exits))])
+    states, errors = _march(carry, state, instants, begin)
+    more: dict[str, Any] = {"tolerance": tolerance, "method": method} | ({} if dt is None else {"dt": dt})
+    configuration = configuration_text("evolve", landscape, noise, temperature, sgd, grid, **more)
+    frames = states[:, : grid.size]
+    warn_of_cut_off(frames, grid)
+    series = {"time_error": errors} | _series(problem, states, instants, first)
+    current = _currents(problem, states, instants, first) if currents else None
+    return density_dataset(grid, names, instants.tolist(), frames, configuration, current=current, **series)
 
 
-def _march(stepper: Stepper, density: Array, times: Array, now: float) -> tuple[Array, Array]:
-    frames, errors, total, dt = [], [], 0.0, stepper.first_step(density)
+def _march(carry: Carry, state: Array, times: Array, now: float) -> tuple[Array, Array]:
+    states, errors, total = [], [], 0.0
     for time in times:
         if time > now:
-            density, error, dt = stepper.advance(density, float(time - now), dt)
+            state, error = carry(state, float(now), float(time))
             total, now = total + error, time
-        frames.append(density)
+        states.append(state)
         errors.append(total)
-    return np.array(frames), np.array(errors)
+    return np.array(states), np.array(errors)
+
+
+def _operators(problem: Problem, times: Array, first: Operator) -> Iterator[Operator]:
+    """Yield the operator at each time; the first one again where nothing changes."""
+    changing = problem.changes or len(problem.breaks()) > 1
+    return (problem.operator(float(time)) if changing else first for time in times)
+
+
+def _series(problem: Problem, states: Array, times: Array, first: Operator) -> dict[str, Array]:
+    pairs = zip(_operators(problem, times, first), states, strict=True)
+    series = {"entropy_production_rate": np.array([operator.entropy_production(state) for operator, state in pairs])}
+    if first.exits:
+        series["absorbed"] = states[:, problem.grid.size :].sum(axis=1)
+    return series
+
+
+def _currents(problem: Problem, states: Array, times: Array, first: Operator) -> Array:
+    pairs = zip(_operators(problem, times, first), states, strict=True)
+    return np.array([operator.current(state) for operator, state in pairs])
 
 
 def _checked_times(times: ArrayLike, start: float) -> Array:

@@ -1,4 +1,4 @@
-"""Regular grids of cells with reflecting walls."""
+"""Regular grids of cells and what happens at their walls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from sgdphys.protocols import Array
 
-__all__ = ["Grid"]
+    Boundary = str | tuple[str, str]
+
+__all__ = ["BOUNDARIES", "Grid"]
+
+BOUNDARIES = ("far", "reflecting", "periodic", "absorbing")
 
 
 @dataclass(frozen=True)
@@ -26,20 +30,37 @@ class Grid:
     ----------
     axes
         One ``(low, high, cells)`` for each coordinate: the two walls, in x, and the number of cells between them.
+    boundaries
+        ``"far"``, a reflecting wall that is meant to lie where there is no probability, so that some there is warned
+        of; ``"reflecting"``, one that is meant; ``"absorbing"`` (what reaches the wall is gone); or ``"periodic"``
+        (``high`` is ``low`` again). One word for all walls, or a list with, for each axis, a word or a pair (low side,
+        high side).
 
     Raises
     ------
     ValueError
-        There is no axis, a wall is not finite, the walls are not in order, or there are fewer than two cells.
+        There is no axis, a wall is not finite, the walls are not in order, there are fewer than two cells, or a
+        boundary is unknown or periodic on one side only.
     """
 
     axes: Sequence[tuple[float, float, int]]
+    boundaries: Boundary | Sequence[Boundary] = "far"
 
     def __post_init__(self) -> None:
         axes = tuple(_checked_axis(number, axis) for number, axis in enumerate(self.axes))
         if not axes:
             raise ValueError("a grid needs at least one axis (low, high, cells), got none")
         object.__setattr__(self, "axes", axes)
+        object.__setattr__(self, "boundaries", _checked_boundaries(self.boundaries, len(axes)))
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], ...]:
+        """What happens at the low and the high wall of each axis."""
+        return self.boundaries  # type: ignore[return-value]
+
+    def is_periodic(self, axis: int) -> bool:
+        """Return whether an axis closes on itself."""
+        return self.sides[axis][0] == "periodic"
 
     @property
     def dim(self) -> int:
@@ -91,3 +112,16 @@ def _checked_axis(number: int, axis: tuple[float, float, int]) -> tuple[float, f
     if not math.isfinite(cells) or int(cells) != cells or cells < 2:
         raise ValueError(f"axis {number} of a grid needs a whole number of cells, 2 or more, got {cells}")
     return float(low), float(high), int(cells)
+
+
+def _checked_boundaries(boundaries: object, dim: int) -> tuple[tuple[str, str], ...]:
+    each = [boundaries] * dim if isinstance(boundaries, str) else list(boundaries)  # type: ignore[call-overload]
+    if len(each) != dim:
+        raise ValueError(f"boundaries must be one word or one entry for each of {dim} axes, got {len(each)} entries")
+    pairs = tuple((side, side) if isinstance(side, str) else tuple(side) for side in each)
+    for axis, pair in enumerate(pairs):
+        if len(pair) != 2 or any(side not in BOUNDARIES for side in pair):
+            raise ValueError(f"boundaries of axis {axis} must be of {', '.join(BOUNDARIES)}, got {pair}")
+        if (pair[0] == "periodic") != (pair[1] == "periodic"):
+            raise ValueError(f"axis {axis} must be periodic on both sides or on none, got {pair}")
+    return pairs

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
 from scipy.special import exprel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
+    from sgdphys.fokker_planck.equations import Equation
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array
 
-__all__ = ["Operator", "assemble", "bernoulli", "factorise"]
+__all__ = ["Operator", "bernoulli"]
 
 
 def bernoulli(z: Array) -> Array:
@@ -28,114 +27,119 @@ def bernoulli(z: Array) -> Array:
 
 @dataclass(frozen=True)
 class Operator:
-    r"""Fokker-Planck operator of :math:`\partial_t p = \nabla\cdot(p \nabla f + T\, \nabla\cdot(D p))` on a grid.
+    r"""Fokker-Planck operator on a grid, as hops between states.
 
-    A face joins the cells ``left`` and ``right``; probability crosses it with the net flux
-    ``forward * p[left] - backward * p[right]`` per unit of time. Walls have no face, so they reflect.
+    A face joins the states ``left`` and ``right``; probability crosses it with the net flux ``forward * p[left] -
+    backward * p[right]`` per unit of time. The states are the cells, then one for each exit (an absorbing wall or a
+    target), which nothing leaves. Reflecting walls have no face.
 
     Parameters
     ----------
     grid
         The cells.
-    potential
-        f at the cell centres, shape (cell,), in loss.
-    energies
-        T D_ii of each axis, in loss.
-    mobility
-        Factor on all rates: 1, or 1/(1 - momentum) in the time of SGD.
     left, right
-        Cells on both sides of every face, shape (face,).
+        States on both sides of every face, shape (face,).
     forward, backward
         Hopping rates from left to right and from right to left, shape (face,), in loss/x^2.
+    exponents
+        Change of Phi/T from left to right along the face, shape (face,); infinite into an exit.
+    conductances
+        Diffusion across the face over the square of the hop's length, shape (face,), in loss/x^2.
+    kinds
+        Number of the hop of each face in ``hops``, shape (face,).
+    hops
+        Hops in cells, shape (hop, coordinate).
+    reduced_potential
+        Phi/T at the cell centres (cell,), where the stationary state is known and has no current; else None.
+    equation
+        What it came from; None for an operator made by hand.
+    exits
+        Names of the exits.
     """
 
     grid: Grid
-    potential: Array
-    energies: tuple[float, ...]
-    mobility: float
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     forward: Array
     backward: Array
+    exponents: Array
+    conductances: Array
+    kinds: NDArray[np.int64]
+    hops: NDArray[np.int64]
+    reduced_potential: Array | None = None
+    equation: Equation | None = None
+    exits: tuple[str, ...] = ()
 
     @property
+    def size(self) -> int:
+        """Number of states: cells and exits."""
+        return self.grid.size + len(self.exits)
+
+    @property
+    def reach(self) -> int:
+        """Longest hop along an axis, in cells: 1, or more for a diffusion along no axis."""
+        return int(np.abs(self.hops).max())
+
+    @cached_property
     def matrix(self) -> sparse.csc_matrix:
-        """The operator L of dp/dt = L p: off-diagonals not negative, columns that sum to zero."""
+        """The operator L of dp/dt = L p over all states: columns that sum to zero."""
         rates = np.concatenate([self.forward, self.backward, -self.forward, -self.backward])
         rows = np.concatenate([self.right, self.left, self.left, self.right])
         columns = np.concatenate([self.left, self.right, self.left, self.right])
-        return sparse.coo_matrix((rates, (rows, columns)), shape=(self.grid.size, self.grid.size)).tocsc()
+        return sparse.coo_matrix((rates, (rows, columns)), shape=(self.size, self.size)).tocsc()
 
-    def flux(self, density: Array) -> Array:
-        """Return what crosses every face (face,) per time from left to right, for a density (cell,)."""
-        return self.forward * density[self.left] - self.backward * density[self.right]
+    @cached_property
+    def negative_share(self) -> float:
+        """Most negative hopping rate over the largest one: 0 for an M-matrix, whose solutions stay positive."""
+        lowest = min(self.forward.min(), self.backward.min())
+        return float(max(0.0, -lowest) / max(self.forward.max(), self.backward.max()))
 
-    def move(self, density: Array, amounts: Array) -> Array:
-        """Return the density (cell,) after carrying ``amounts`` (face,) from left to right: no sum changes."""
-        gained = np.bincount(self.right, amounts, minlength=self.grid.size)
-        lost = np.bincount(self.left, amounts, minlength=self.grid.size)
-        return np.asarray(density + (gained - lost))
+    def flux(self, state: Array) -> Array:
+        """Return what crosses every face (face,) per time from left to right, for densities (state,)."""
+        return self.forward * state[self.left] - self.backward * state[self.right]
+
+    def move(self, state: Array, amounts: Array) -> Array:
+        """Return the densities (state,) after carrying ``amounts`` (face,) from left to right: no sum changes."""
+        gained = np.bincount(self.right, amounts, minlength=self.size)
+        lost = np.bincount(self.left, amounts, minlength=self.size)
+        return np.asarray(state + (gained - lost))
 
     @property
     def is_reversible(self) -> bool:
-        """Whether the stationary state is Gibbs: one axis, or the same T D_ii along all of them."""
-        return all(energy == self.energies[0] for energy in self.energies)
+        """Whether the stationary state is known in closed form: no current flows in it."""
+        return self.reduced_potential is not None
 
     def gibbs(self) -> Array:
-        """Return exp(-f/(T D_11)) at the cell centres, normalised, shape (cell,), in 1/x^dim."""
-        weights = np.exp((self.potential.min() - self.potential) / self.energies[0])
+        """Return exp(-Phi/T) at the cell centres, normalised, shape (cell,), in 1/x^dim."""
+        if self.reduced_potential is None:
+            raise ValueError("the drift over the diffusion is no gradient: no Gibbs state is known, use stationary")
+        weights = np.exp(self.reduced_potential.min() - self.reduced_potential)
         return np.asarray(weights / (weights.sum() * self.grid.cell_volume))
 
+    def current(self, state: Array) -> Array:
+        """Return the probability current at the cell centres, shape (cell, coordinate), in loss/x^(dim + 1).
 
-def assemble(grid: Grid, potential: Array, energies: Sequence[float], mobility: float = 1.0) -> Operator:
-    r"""Build the operator by exponential fitting along every axis.
+        Half of what crosses the faces of a cell, times the hops; cells at walls see their inner faces alone.
+        """
+        inner = self.right < self.grid.size
+        flux = np.where(inner, self.flux(state), 0.0)
+        steps = self.hops[self.kinds] * np.array(self.grid.spacing)
+        sums = [
+            np.bincount(side, flux * steps[:, axis], minlength=self.size)[: self.grid.size]
+            for axis in range(self.grid.dim)
+            for side in (self.left, self.right)
+        ]
+        return np.stack([(sums[2 * axis] + sums[2 * axis + 1]) / 2 for axis in range(self.grid.dim)], axis=1)
 
-    Between neighbours a and b at distance h, with :math:`\delta = (f_b - f_a)/(T D_{ii})` and the Bernoulli function
-    :math:`B(z) = z/(e^z - 1)`, the hopping rates are :math:`T D_{ii} B(\delta)/h^2` and :math:`T D_{ii}
-    B(-\delta)/h^2`. Their ratio is :math:`e^{-\delta}` exactly: when all D_ii agree, :math:`\exp(-f/(T D))` at the cell
-    centres is stationary on any grid. The scheme is of second order in h.
+    def entropy_production(self, state: Array) -> float:
+        """Return the entropy produced per time, :math:`\\sum J \\ln (k_+ p_l / k_- p_r)` over all inner faces; never negative.
 
-    Parameters
-    ----------
-    grid
-        The cells.
-    potential
-        f at the cell centres, shape (cell,), in loss.
-    energies
-        T D_ii of each axis, in loss; positive.
-    mobility
-        Factor on all rates, 1 without momentum.
-
-    Returns
-    -------
-    Operator
-        Faces and hopping rates.
-
-    References
-    ----------
-    Scharfetter & Gummel 1969, IEEE Trans. Electron Devices 16, 64; Chang & Cooper 1970,
-    J. Comput. Phys. 6, 1.
-    """
-    cells = np.arange(grid.size).reshape(grid.shape)
-    left: list[NDArray[np.int64]] = []
-    right: list[NDArray[np.int64]] = []
-    forward: list[Array] = []
-    backward: list[Array] = []
-    for axis, (energy, spacing) in enumerate(zip(energies, grid.spacing, strict=True)):
-        a = cells.take(range(grid.shape[axis] - 1), axis).ravel()
-        b = cells.take(range(1, grid.shape[axis]), axis).ravel()
-        delta = (potential[b] - potential[a]) / energy
-        left.append(a)
-        right.append(b)
-        forward.append(mobility * energy / spacing**2 * bernoulli(delta))
-        backward.append(mobility * energy / spacing**2 * bernoulli(-delta))
-    return Operator(
-        grid, potential, tuple(energies), mobility,
-        np.concatenate(left), np.concatenate(right), np.concatenate(forward), np.concatenate(backward),
-    )  # fmt: skip
-
-
-def factorise(matrix: sparse.csc_matrix) -> SuperLU:
-    """Return the sparse factors of a matrix with dominant columns, positive diagonal and no positive off-diagonal."""
-    # such an elimination is stable without pivots, and its solves add numbers of one sign: they keep positivity exactly
-    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        It tends to the integral of J (T D p)^-1 J as the cells shrink, and is infinite where a cell is empty.
+        """
+        inner = self.right < self.grid.size
+        here, there = state[self.left[inner]], state[self.right[inner]]
+        flux = self.flux(state)[inner]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            affinity = np.log(here) - np.log(there) - self.exponents[inner]
+        carrying = flux != 0
+        return float(self.grid.cell_volume * (flux[carrying] * affinity[carrying]).sum())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy import sparse
 
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset
-from sgdphys.fokker_planck.discretisation import discretise
-from sgdphys.fokker_planck.elimination import chain_of, eliminate, elimination_work
-from sgdphys.fokker_planck.operator import Operator, factorise
+from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset, warn_of_cut_off
+from sgdphys.fokker_planck.discretisation import steady_operator
+from sgdphys.fokker_planck.elimination import chain_of, eliminate, elimination_fits
+from sgdphys.fokker_planck.factorisation import factorise
+from sgdphys.fokker_planck.operator import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["stationary", "stationary_by_elimination", "stationary_by_factorisation"]
 
 Method = Literal["auto", "gibbs", "elimination", "factorisation"]
-_ELIMINATION_WORK = 4e9  # multiplications: several seconds
 
 
 def stationary(
@@ -35,39 +36,56 @@ def stationary(
     grid: Grid,
     method: Method = "auto",
 ) -> xr.Dataset:
-    r"""Return the stationary density of a landscape, a noise and a temperature between reflecting walls.
+    r"""Return the stationary density of a landscape, a noise and a temperature, with its current.
 
-    When all D_ii agree, or there is one coordinate, it is exp(-f/(T D)) at the cell centres. Otherwise probability
-    circulates and the density is the null vector of the operator, not Gibbs in general.
+    Where the drift over the diffusion is a gradient, of Phi/T, it is exp(-Phi/T) at the cell centres. Otherwise
+    probability circulates and the density is the null vector of the operator.
 
     Parameters
     ----------
     landscape, noise, temperature, sgd, grid
-        As in :func:`sgdphys.fokker_planck.evolve`.
+        As in :func:`sgdphys.fokker_planck.evolve`, but constant in time and without absorbing walls.
     method
-        ``"gibbs"``, which equal D_ii allow; ``"elimination"``, which subtracts nothing, so that every cell has a small
+        ``"gibbs"``, where it is known; ``"elimination"``, which subtracts nothing, so that every cell has a small
         relative error even when barriers make the states almost separate; ``"factorisation"``, a sparse one for large
         grids, whose error grows as rounding over the smallest escape rate. ``"auto"`` takes the first one that fits.
 
     Returns
     -------
     xr.Dataset
-        ``density(time, x, ...)`` with one frame, at time 0, ``mass(time)``, ``boundary_mass(time)``; the configuration
-        holds the ``method`` and the ``residual``, the largest \|L p\| over the largest entry of \|L\| p.
+        ``density(time, x, ...)`` with one frame, at time 0, ``mass(time)``, ``boundary_mass(time)``, ``current(time, x,
+        ..., coordinate)`` and ``entropy_production_rate(time)``; the configuration holds the ``method`` and the
+        ``residual``, the largest \|L p\| over the largest entry of \|L\| p.
+
+    Raises
+    ------
+    ValueError
+        A wall absorbs, something changes in time, a hopping rate underflows, or as in
+        :func:`sgdphys.fokker_planck.discretise`.
+
+    Warns
+    -----
+    UserWarning
+        More than a thousandth of the probability seems to lie beyond far walls.
     """
-    operator = discretise(landscape, noise, temperature=temperature, sgd=sgd, grid=grid)
+    operator = steady_operator(landscape, noise, temperature, sgd, grid)
+    if operator.exits:
+        raise ValueError(f"nothing stays with an absorbing wall ({operator.exits[0]}): use reflecting or periodic ones")
     chosen = _choose(method, operator)
     density = _SOLVERS[chosen](operator)
     more = {"method": chosen, "residual": _residual(operator, density)}
     configuration = configuration_text("stationary", landscape, noise, temperature, sgd, grid, **more)
-    return density_dataset(grid, axis_names(landscape, grid), [0.0], density, configuration)
+    warn_of_cut_off(density[np.newaxis], grid)
+    series = {"entropy_production_rate": np.array([operator.entropy_production(density)])}
+    current = operator.current(density)[np.newaxis]
+    return density_dataset(grid, axis_names(landscape, grid), [0.0], density, configuration, current=current, **series)
 
 
 def _choose(method: Method, operator: Operator) -> str:
     if method not in {"auto", "gibbs", "elimination", "factorisation"}:
         raise ValueError(f"method must be auto, gibbs, elimination or factorisation, got {method!r}")
     if method == "gibbs" and not operator.is_reversible:
-        raise ValueError(f"with T D = {operator.energies} the stationary state is not Gibbs; use method='auto'")
+        raise ValueError("the drift over the diffusion is no gradient: the state is not Gibbs; use method='auto'")
     if method == "gibbs" or (method == "auto" and operator.is_reversible):
         return "gibbs"
     if min(operator.forward.min(), operator.backward.min()) == 0:
@@ -76,7 +94,7 @@ def _choose(method: Method, operator: Operator) -> str:
         )
     if method != "auto":
         return method
-    return "elimination" if elimination_work(operator.grid) < _ELIMINATION_WORK else "factorisation"
+    return "elimination" if elimination_fits(operator) else "factorisation"
 
 
 def _residual(operator: Operator, density: Array) -> float:
@@ -134,12 +152,23 @@ def stationary_by_factorisation(operator: Operator) -> Array:
     Array
         Stationary density, in 1/x^dim.
     """
-    deepest = int(operator.potential.argmin())
+    deepest = _deepest(operator)
     others = np.delete(np.arange(operator.grid.size), deepest)
     matrix = operator.matrix
     density = np.ones(operator.grid.size)
-    density[others] = factorise(-matrix[others][:, others]).solve(matrix[others][:, [deepest]].toarray().ravel())
+    density[others] = factorise(-matrix[others][:, others])(matrix[others][:, [deepest]].toarray().ravel())
     return np.asarray(density / (density.sum() * operator.grid.cell_volume))
+
+
+def _deepest(operator: Operator) -> int:
+    """Return a cell of much probability: where a power iteration of large steps from even filling is largest."""
+    matrix = operator.matrix
+    step = 1e3 / np.abs(matrix.diagonal()).max()
+    solve = factorise((sparse.eye_array(operator.size) - step * matrix).tocsc())
+    state = np.ones(operator.size)
+    for _ in range(20):
+        state = solve(state)
+    return int(state.argmax())
 
 
 _SOLVERS: dict[str, Callable[[Operator], Array]] = {

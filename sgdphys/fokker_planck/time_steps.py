@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 from scipy.special import comb, roots_laguerre
 
-from sgdphys.fokker_planck.operator import Operator, factorise
+from sgdphys.fokker_planck.factorisation import implicit_solver
+from sgdphys.fokker_planck.operator import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +22,7 @@ __all__ = ["Stepper"]
 _STAGES = 5
 _POLE = float(1 / roots_laguerre(_STAGES)[0][2])  # the middle root: L-stable, |r(z)| < 1 and r(z) > 0 for all z < 0
 _FINEST = 60  # halvings of an output interval before giving up
+_LARGE = 200_000  # states above which one factorisation at a time is kept
 
 
 def _weights(stages: int) -> Array:
@@ -50,7 +50,8 @@ class Stepper:
     flux that it sends out beyond the positive result's is cut to what the cell holds.
 
     Kept by construction: positivity (all stages are products of matrices without negative entries) and the Gibbs state;
-    probability to the rounding of a solve, which is divided out.
+    probability to the rounding of a solve, which is divided out. States are cells, then exits, which gather what left.
+    An operator with negative rates has no limiter and no positivity.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class Stepper:
         Parameters
         ----------
         density
-            Shape (cell,).
+            Shape (state,).
         interval
             Length in time; positive.
         first_step
@@ -112,7 +113,7 @@ class Stepper:
         return float(self.tolerance ** (1 / _STAGES) / max(change, 1e-300))
 
     def step(self, density: Array, dt: float) -> tuple[Array, float]:
-        """Return the density (cell,) after one step ``dt`` and the estimated error in total variation."""
+        """Return the density (state,) after one step ``dt`` and the estimated error in total variation."""
         solve = self._solver(dt)
         stages = [density]
         for _ in range(_STAGES):
@@ -120,7 +121,7 @@ class Stepper:
         results = np.array(stages[1:])
         fifth = _FIFTH @ results
         error = 0.5 * self.operator.grid.cell_volume * float(np.abs(fifth - _THIRD @ results).sum())
-        if fifth.min() < 0:
+        if fifth.min() < 0 and self.operator.negative_share == 0:
             fifth = self._limited(results, dt)
         return fifth * (density.sum() / fifth.sum()), error
 
@@ -137,15 +138,7 @@ class Stepper:
 
     def _solver(self, dt: float) -> Callable[[Array], Array]:
         if dt not in self._solvers:
-            while len(self._solvers) > 3:
+            while len(self._solvers) > 3 or (self._solvers and self.operator.size > _LARGE):
                 self._solvers.pop(next(iter(self._solvers)))
-            self._solvers[dt] = factorise(self._identity - _POLE * dt * self._matrix).solve
+            self._solvers[dt] = implicit_solver(self.operator, _POLE * dt)
         return self._solvers[dt]
-
-    @cached_property
-    def _matrix(self) -> sparse.csc_matrix:
-        return self.operator.matrix
-
-    @cached_property
-    def _identity(self) -> sparse.csc_matrix:
-        return sparse.eye_array(self.operator.grid.size, format="csc")

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from sgdphys.kernels import BlockTerm, NormalsKernel
 
-__all__ = ["BlockNoise"]
+__all__ = ["READINGS", "BlockNoise"]
+
+READINGS = {"ito": 0.0, "stratonovich": 0.5, "hanggi-klimontovich": 1.0}  # multiples of T div D in the Ito drift
 
 
 class BlockNoise:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sgdphys.integrators.base import Pace
 from sgdphys.kernels import settings as place
+from sgdphys.noises.base import READINGS
 
 if TYPE_CHECKING:
     from sgdphys.simulation.dynamics import Dynamics
@@ -23,7 +24,6 @@ MOST_LINES = 2**15  # steps of a stretch, where each has a line of its own
 MOST_NUMBERS = 2**21  # of all these lines
 SOME_TIMES = 257  # at which the highest temperature is looked for
 CHECKED_STEPS = 2**12
-READINGS = {"ito": 0.0, "stratonovich": 0.5, "hanggi-klimontovich": 1.0}  # multiples of T div D in the Ito drift
 
 
 def settings_lines(dynamics: Dynamics, clock: Clock | ScheduledClock, step: int, last: int) -> Array:

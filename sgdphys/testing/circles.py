@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from sgdphys.simulation.lines import READINGS
+from sgdphys.noises.base import READINGS
 from sgdphys.testing.axes import Axis, gauss_nodes
 from sgdphys.testing.fits import OrderFit, fit_order
 from sgdphys.testing.stepping import Stepper

@@ -120,7 +120,10 @@ def test_a_cloud_agrees_with_the_density_at_five_times():
 
 
 def test_configuration_and_walls_are_recorded():
-    density = evolve(Well(), Isotropic(1.0), temperature=0.1, grid=Grid([(-1.5, 1.0, 50)]), start=-1.0, times=[0, 10])
+    settings = {"temperature": 0.1, "start": -1.0, "times": [0, 10]}
+    with pytest.warns(UserWarning, match="about 0.014 of the probability lies beyond the high wall of axis 0, at 1"):
+        density = evolve(Well(), Isotropic(1.0), grid=Grid([(-1.5, 1.0, 50)]), **settings)
+    evolve(Well(), grid=Grid([(-1.5, 1.0, 50)], "reflecting"), **settings)
     configuration = json.loads(density.attrs["configuration"])
     assert configuration["verb"] == "evolve"
     assert configuration["grid"] == [[-1.5, 1.0, 50]]

@@ -5,7 +5,7 @@ from grid_landscapes import Bowl, Well
 
 from sgdphys import SGD
 from sgdphys.errors import FormulaError
-from sgdphys.fokker_planck import Grid, first_passage, mean_first_passage_time
+from sgdphys.fokker_planck import Grid, elimination, first_passage, mean_first_passage_time
 from sgdphys.noises import Diagonal, Isotropic
 
 LINE = Grid([(-3, 3, 800)])
@@ -66,7 +66,7 @@ def test_both_solutions_of_the_plane_agree(monkeypatch):
 
 
 def test_a_time_lost_in_rounding_is_refused(monkeypatch):
-    monkeypatch.setattr(first_passage, "_ELIMINATION_WORK", 0)
+    monkeypatch.setattr(elimination, "_MOST_WORK", 0)
     with pytest.raises(ValueError, match="lost in rounding, with a relative error of about"):
         mean_first_passage_time(Well(), temperature=0.005, grid=LINE, start=-1.0, target="x > 1")
 

@@ -11,7 +11,7 @@ from sgdphys.noises import Diagonal, Isotropic
 
 LINE = Grid([(-2.5, 2.5, 300)])
 PLANE = Grid([(-2.5, 2.5, 60), (-2, 2, 50)])
-SPACE = Grid([(-2, 2, 10), (-2, 2, 9), (-2, 2, 8)])
+SPACE = Grid([(-2, 2, 10), (-2, 2, 9), (-2, 2, 8)], "reflecting")
 CASES = [
     (Well(tilt=0.05), LINE, 0.1),
     (Well(dim=2, narrowing=3.0, tilt=0.1), PLANE, 0.1),
@@ -86,10 +86,11 @@ def test_equal_settings_of_a_scaled_noise():
         ({"method": "gibbs", "noise": Diagonal([1.0, 2.0])}, "is not Gibbs"),
         ({"noise": Diagonal([1.0, 2.0]), "temperature": 1e-5}, "hopping rate underflows"),
         ({"temperature": 0.0}, "temperature must be positive"),
+        ({"grid": Grid([(-2, 2, 9), (-2, 2, 9)], [("absorbing", "far"), "far"])}, r"absorbing wall \(x low\)"),
     ],
 )
 def test_bad_arguments_are_refused_in_one_line(arguments, message):
     settings = {"temperature": 0.1, "grid": PLANE} | arguments
     with pytest.raises(ValueError, match=message) as refusal:
-        stationary(Well(dim=2), settings.pop("noise", None), **settings)
+        stationary(Well(dim=2, narrowing=1.0), settings.pop("noise", None), **settings)
     assert "\n" not in str(refusal.value)

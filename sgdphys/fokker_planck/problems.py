@@ -1,0 +1,196 @@
+"""What a grid solves: landscape, noise, temperature and cells, checked together, at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sgdphys.fokker_planck.assembly import assemble
+from sgdphys.fokker_planck.density_datasets import axis_names
+from sgdphys.fokker_planck.equations import Equation
+from sgdphys.noises.base import READINGS
+from sgdphys.noises.gradient_covariance import GradientCovariance
+from sgdphys.schedules import SGDSchedule, as_schedule
+
+if TYPE_CHECKING:
+    from sgdphys.fokker_planck.grid import Grid
+    from sgdphys.fokker_planck.operator import Operator
+    from sgdphys.protocols import Array, Landscape, Noise
+    from sgdphys.schedules.conversion import CheckedSchedule
+    from sgdphys.sgd import SGD
+
+    Temperature = float | Any
+
+__all__ = ["Problem", "settle"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A landscape, a noise and a temperature on a grid; any of the first and the last may change in time.
+
+    Parameters
+    ----------
+    landscape, noise
+        As given, the noise bound to the landscape; None means D = 1.
+    temperature
+        T as a schedule of time; None with ``sgd``.
+    sgd
+        Settings of SGD, or a schedule of them; None with ``temperature``.
+    grid
+        The cells.
+    """
+
+    landscape: Landscape
+    noise: Noise | None
+    temperature: CheckedSchedule | None
+    sgd: SGD | SGDSchedule | None
+    grid: Grid
+
+    @property
+    def changes(self) -> bool:
+        """Whether the operator changes in time other than at :meth:`breaks`."""
+        varies = self.temperature is not None and self.temperature.constant is None
+        return varies or hasattr(self.landscape, "protocol")
+
+    def breaks(self) -> Array:
+        """Return the times between which the settings of SGD are constant, the end of a schedule included."""
+        if not isinstance(self.sgd, SGDSchedule):
+            return np.empty(0)
+        return self.sgd.times(np.cumsum([steps for _, steps in self.sgd.stages]))
+
+    def equation(self, time: float = 0.0) -> Equation:
+        """Return the equation at a time."""
+        landscape: Any = self.landscape
+        if hasattr(landscape, "protocol"):
+            landscape = landscape.at(time)
+        temperature, mobility, decay = self._pace(time)
+        reading = READINGS[getattr(self.noise, "interpretation", "ito")]
+        return Equation(landscape, self.noise, temperature, mobility, decay, reading)
+
+    def operator(self, time: float = 0.0) -> Operator:
+        """Return the operator on the grid at a time."""
+        return assemble(self.grid, self.equation(time), axis_names(self.landscape, self.grid))
+
+    def _pace(self, time: float) -> tuple[float, float, float]:
+        if self.temperature is not None:
+            return _positive(float(self.temperature(np.array([time]))[0]), time), 1.0, 0.0
+        sgd = self.settings(time)
+        return _positive(sgd.effective_temperature, time), sgd.effective_lr / sgd.lr, sgd.weight_decay
+
+    def settings(self, time: float) -> SGD:
+        """Return the settings of SGD at a time."""
+        if not isinstance(self.sgd, SGDSchedule):
+            assert self.sgd is not None
+            return self.sgd
+        ends = self.breaks()
+        if time > ends[-1]:
+            raise ValueError(f"the schedule of sgd ends at time {ends[-1]:.6g}, got {time:.6g}")
+        return self.sgd.stages[min(int(np.searchsorted(ends, time, side="right")), len(ends) - 1)][0]
+
+
+def settle(landscape: Landscape, noise: Noise | None, temperature: Temperature | None, sgd: Any, grid: Grid) -> Problem:
+    """Check what is given against each other and the cells, at time 0.
+
+    Parameters
+    ----------
+    landscape, noise, temperature, sgd, grid
+        As in :func:`sgdphys.fokker_planck.discretise`.
+
+    Returns
+    -------
+    Problem
+        What may be assembled.
+
+    Raises
+    ------
+    ValueError
+        As there.
+    """
+    if not 1 <= landscape.dim == grid.dim:
+        raise ValueError(f"the grid has {grid.dim} axes, the landscape {landscape.dim} coordinates; they must agree")
+    if (temperature is None) == (sgd is None):
+        raise ValueError("give exactly one of temperature= and sgd=")
+    if sgd is not None and not hasattr(sgd, "weight_decay") and not isinstance(sgd, SGDSchedule):
+        raise ValueError(f"sgd must be SGD or SGDSchedule, got {type(sgd).__name__}")
+    if sgd is not None and noise is None:
+        noise = _gradient_covariance(landscape)
+    bound = noise.bound(landscape) if hasattr(noise, "bound") else noise
+    problem = Problem(landscape, bound, _schedule(temperature), sgd, grid)
+    _check_decay(problem)
+    _check_cells(problem.equation(), grid.points())
+    return problem
+
+
+def _schedule(temperature: Temperature | None) -> CheckedSchedule | None:
+    if temperature is None:
+        return None
+    if not callable(temperature):
+        _positive(temperature, 0.0)
+    return as_schedule("temperature", temperature)
+
+
+def _positive(temperature: float, time: float) -> float:
+    if not (np.ndim(temperature) == 0 and np.isfinite(temperature) and temperature > 0):
+        when = f" at time {time:.6g}" if time else ""
+        raise ValueError(
+            f"temperature must be positive and finite on a grid, got {temperature}{when}; use simulate without noise"
+        )
+    return float(temperature)
+
+
+def _gradient_covariance(landscape: Landscape) -> Noise:
+    if not hasattr(landscape, "gradient_covariance"):
+        raise ValueError("sgd= needs the gradient covariance: give a noise, or temperature= for D = 1")
+    noise: Any = GradientCovariance()
+    return noise  # type: ignore[no-any-return]
+
+
+def _check_decay(problem: Problem) -> None:
+    decays = problem.sgd is not None and problem.settings(0.0).weight_decay
+    if decays and getattr(problem.landscape, "origin", None) is not None:
+        raise ValueError("a network's twin holds the weight decay already: give an SGD with weight_decay=0")
+
+
+def _check_cells(equation: Equation, points: Array) -> None:
+    potential = np.asarray(equation.energy(points))
+    if potential.shape != points.shape[:1]:
+        raise ValueError(f"potential(x) must have shape ({len(points)},) on this grid, got {potential.shape}")
+    broken = np.flatnonzero(~np.isfinite(potential))
+    if broken.size:
+        where = _place(points[broken[0]])
+        raise ValueError(
+            f"the potential is {potential[broken[0]]} in {broken.size} cells, first at ({where}); move the walls"
+        )
+    if equation.noise is not None:
+        _check_diffusion(equation, points)
+
+
+def _check_diffusion(equation: Equation, points: Array) -> None:
+    noise: Any = equation.noise
+    if not getattr(noise, "gaussian", True):
+        raise ValueError(f"{noise!r:.60} is not Gaussian: its density obeys no Fokker-Planck equation, use simulate")
+    places = points if equation.constant_diffusion is None or not hasattr(noise, "additive") else points[:1]
+    diffusion, dim = equation.diffusion(places), points.shape[1]
+    if diffusion.shape != (len(places), dim, dim):
+        raise ValueError(f"diffusion(x) must have shape {(len(places), dim, dim)} on this grid, got {diffusion.shape}")
+    if not np.all(np.isfinite(diffusion)):
+        cell = np.flatnonzero(~np.isfinite(diffusion).all(axis=(1, 2)))[0]
+        raise ValueError(f"the diffusion is not finite at ({_place(places[cell])}); move the walls")
+    if not hasattr(noise, "additive") and not np.array_equal(diffusion, np.broadcast_to(diffusion[0], diffusion.shape)):
+        raise ValueError("the diffusion depends on x: say so by additive = False in the noise's class")
+    if not np.array_equal(diffusion, diffusion.transpose(0, 2, 1)):
+        diffusion = (diffusion + diffusion.transpose(0, 2, 1)) / 2
+    smallest = np.linalg.eigvalsh(diffusion)[:, 0]
+    worst = int(smallest.argmin())
+    if smallest[worst] <= 1e-12 * np.abs(diffusion[worst]).max():
+        raise ValueError(
+            f"the diffusion must be positive in all directions on a grid, its smallest eigenvalue at "
+            f"({_place(places[worst])}) is {smallest[worst]:.6g}: add a little isotropic noise, or leave "
+            "out directions without noise"
+        )
+
+
+def _place(point: Array) -> str:
+    return ", ".join(f"{value:.6g}" for value in point)

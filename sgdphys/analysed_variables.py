@@ -16,6 +16,8 @@ _ESTIMATES: tuple[_Line, ...] = (  # with a standard error each
     ("total_variation", (TIME,), "1", "total-variation distance from the reference density"),
     ("drift", (COORDINATE,), "loss/x", "drift b of dx = b dt + sqrt(2 TD) dW; grid axes before the coordinate"),
     ("diffusion", (COORDINATE, COORDINATE_2), "loss", "TD: half the covariance of dx per time; grid axes come first"),
+    ("drift_matrix", (COORDINATE, COORDINATE_2), "loss/x^2", "A of the linear drift -A (x - c)"),
+    ("centre", (COORDINATE,), "x", "place c where a linear drift vanishes"),
 )
 _NUMBERS: tuple[_Line, ...] = (  # without one
     ("current_standard_error", (TIME, COORDINATE), "loss/x^(dim+1)", "standard error of current"),

@@ -5,11 +5,13 @@ from sgdphys.analysis.drift_diffusion_estimates import drift_and_diffusion
 from sgdphys.analysis.entropies import entropy
 from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
+from sgdphys.analysis.held_out_prediction import held_out
 from sgdphys.analysis.histograms import histogram
+from sgdphys.analysis.linear_drifts import linear_drift
 from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.total_variations import total_variation
 
 __all__ = [
-    "compare", "drift_and_diffusion", "entropy", "flatness", "free_energy", "histogram", "potential",
-    "relative_entropy", "total_variation",
+    "compare", "drift_and_diffusion", "entropy", "flatness", "free_energy", "held_out", "histogram", "linear_drift",
+    "potential", "relative_entropy", "total_variation",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from sgdphys.analysis import histogram, total_variation
 from sgdphys.analysis.total_variations import grid_of
 from sgdphys.fokker_planck import Grid, evolve, stationary
 
-LINE = Grid([(-1.5, 1.5, 30)])
+LINE = Grid([(-2.5, 2.5, 50)])
 
 
 def density_of(cell_probabilities):
@@ -117,7 +117,7 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="the reference must be a density"):
         total_variation(density, cloud_of(np.zeros(3)))
     with pytest.raises(ValueError, match="must share their grid"):
-        total_variation(stationary(Well(), temperature=0.1, grid=Grid([(-2, 2, 30)])), density)
+        total_variation(stationary(Well(), temperature=0.1, grid=Grid([(-3, 3, 50)])), density)
     with pytest.raises(ValueError, match="merge must be a positive integer"):
         total_variation(density, density, merge=0)
     with pytest.raises(ValueError, match="the grid has 1 axes, the cloud 2"):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import finite_number
-from sgdphys.theory.passage_quadrature import LineProcess, passage_time, share_of_noise
+from sgdphys.theory.barriers import first_correction, reversible_barrier
+from sgdphys.theory.passage_quadrature import line_process, passage_time, share_of_noise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -72,8 +73,8 @@ def mean_first_passage_time(
     ----------
     Gardiner, Handbook of Stochastic Methods (section 5.2.7); Pontryagin, Andronov, Vitt 1933.
     """
-    process = LineProcess(landscape, noise, finite_number("temperature", temperature, sign="positive"),
-                          share_of_noise(noise, interpretation))  # fmt: skip
+    T = finite_number("temperature", temperature, sign="positive")
+    process = line_process(landscape, noise, T, interpretation)
     first, last = finite_number("start", start), finite_number("target", target)
     closed = None if wall is None else finite_number("wall", wall)
     if closed is not None and (first - closed) * (last - first) < 0:
@@ -89,6 +90,7 @@ def kramers_rate(
     minimum: ArrayLike,
     saddle: ArrayLike,
     interpretation: Interpretation | None = None,
+    order: Literal[0, 1] = 0,
 ) -> xr.DataArray:
     r"""Return Kramers' rate of escape from a minimum over a saddle, the limit of low temperature.
 
@@ -98,14 +100,30 @@ def kramers_rate(
         \psi = \int_a^s \frac{f'}{T D},
 
     with :math:`\kappa` = 1 (Ito), 1/2 (Stratonovich) or 0 (Haenggi-Klimontovich). For D = T-independent and
-    proportional to the curvature, Ito's mean time is :math:`2\pi e^\psi / h_a`. In several coordinates, for D = c 1
-    only, Eyring and Kramers' :math:`k = \frac{|\lambda_s|}{2\pi} \sqrt{\det H_a / |\det H_s|}\, e^{-\Delta f/(c T)}`.
-    Corrections are of order T: at a barrier of 2.5 T in the double well the rate is 10 % off.
+    proportional to the curvature, Ito's mean time is :math:`2\pi e^\psi / h_a`. In several coordinates the rate is
+    Eyring's and Kramers',
+
+    .. math:: k = \frac{|\lambda_s|}{2\pi} \sqrt{\frac{\det H_a}{|\det H_s|}}\, e^{-\psi}, \qquad
+        \psi = \frac1T \int_a^s \nabla f \cdot D^{-1} dx,
+
+    with the falling curvature :math:`\lambda_s`, where the noise is constant and reversible: H(x) D = D H(x) on the
+    straight way from a to s and at points beside it. Isotropic noise always is, and so is noise along the
+    axes of a loss that is a sum over them. Any other noise drives a current, and its barrier has no closed form.
+
+    Corrections are of order T: at a barrier of 2.5 T in the double well the rate is 10 % off. On a line the first one
+    is known. With the derivatives :math:`\phi_k` of :math:`\int f'/D` and :math:`g_k` of :math:`g = D^{-\kappa}` at
+    the minimum, and with :math:`-\phi` and :math:`g = D^{\kappa - 1}` in their places at the top, k is multiplied by
+    :math:`1 - T (c_a + c_s)`,
+
+    .. math:: c = \frac{5 \phi_3^2}{24 \phi_2^3} - \frac{\phi_4}{8 \phi_2^2}
+        - \frac{\phi_3 g_1}{2 \phi_2^2 g} + \frac{g_2}{2 \phi_2 g};
+
+    in the double well that is 1 - 3T/2.
 
     Parameters
     ----------
     landscape
-        With ``gradient`` on a line, ``potential`` in several coordinates, and ``hessian``.
+        With ``gradient`` and ``hessian``.
     noise
         An object with ``diffusion``; None for D = 1.
     temperature
@@ -114,6 +132,8 @@ def kramers_rate(
         The points, scalar or (coordinate,), in x.
     interpretation
         How the noise is read; None for the noise's own, which is Ito if it does not say.
+    order
+        0 for the limit itself, 1 for its first correction, on a line only.
 
     Returns
     -------
@@ -124,7 +144,8 @@ def kramers_rate(
     ------
     ValueError
         The curvatures are not those of a minimum and a saddle with one falling direction, the diffusion is not
-        positive, or depends on place or direction in several coordinates.
+        positive, in several coordinates it depends on x or is not reversible or the landscape circulates, or the
+        correction is asked for there or leaves no positive rate.
 
     References
     ----------
@@ -133,19 +154,24 @@ def kramers_rate(
     """
     T = finite_number("temperature", temperature, sign="positive")
     share = share_of_noise(noise, interpretation)
+    if order not in {0, 1}:
+        raise ValueError(f"order must be 0 or 1, got {order!r}")
+    if landscape.dim > 1 and order == 1:
+        raise ValueError("the correction of order 1 is known on a line; use order=0 in several coordinates")
     points = np.stack([_point(name, at, landscape.dim) for name, at in (("minimum", minimum), ("saddle", saddle))])
-    curvatures = _curvatures(landscape, points)
+    factor = 1.0
     if landscape.dim == 1:
-        process = LineProcess(landscape, noise, T, share)
+        curvatures = _curvatures(landscape, points)
+        process = line_process(landscape, noise, T, interpretation)
         low, top = process.diffusion(points[:, 0])
-        asymmetry = (low / top) ** (share - 0.5)
-        barrier = process.barrier(points[0, 0], points[1, 0])
+        barrier = process.barrier(points[0, 0], points[1, 0]) - (share - 0.5) * float(np.log(low / top))
+        if order == 1:
+            factor = first_correction(process, points[0, 0], points[1, 0])
     else:
-        heights = np.asarray(landscape.potential(points))
-        asymmetry, barrier = 1.0, float(heights[1] - heights[0]) / (T * _isotropic(noise, points))
+        barrier = reversible_barrier(landscape, noise, points[0], points[1]) / T
+        curvatures = _curvatures(landscape, points)
     logs = np.sum(np.log(np.abs(curvatures)), axis=1)
-    slope = abs(curvatures[1, 0])
-    rate = slope / (2 * np.pi) * asymmetry * np.exp((logs[0] - logs[1]) / 2 - barrier)
+    rate = abs(curvatures[1, 0]) / (2 * np.pi) * factor * np.exp((logs[0] - logs[1]) / 2 - barrier)
     return _number("kramers_rate", float(rate))
 
 
@@ -167,16 +193,6 @@ def _curvatures(landscape: Landscape, points: Array) -> Array:
             f"saddle must have one falling direction, got curvatures {values[1].tolist()} at {points[1].tolist()}"
         )
     return np.asarray(values)
-
-
-def _isotropic(noise: Noise | None, points: Array) -> float:
-    if noise is None:
-        return 1.0
-    D = np.asarray(noise.diffusion(points))
-    c = float(D[0, 0, 0])
-    if c <= 0 or np.abs(D - c * np.eye(points.shape[1])).max() > 1e-9 * c:
-        raise ValueError("in several coordinates the rate is known for constant isotropic noise only: D = c 1, c > 0")
-    return c
 
 
 def _number(name: str, value: float) -> xr.DataArray:

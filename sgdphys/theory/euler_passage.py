@@ -9,7 +9,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import finite_number
-from sgdphys.theory.passage_quadrature import LineProcess, Panels, end_of_density, share_of_noise
+from sgdphys.theory.passage_quadrature import LineProcess, Panels, end_of_density, line_process
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def euler_first_passage_time(
     first, last = finite_number("start", start), finite_number("target", target)
     if first == last:
         raise ValueError("start and target must differ")
-    process = LineProcess(landscape, noise, T, share_of_noise(noise, interpretation))
+    process = line_process(landscape, noise, T, interpretation)
     panels = _panels(process, end_of_density(process, first, last), last, step)
     y, weights = panels.points.ravel(), np.abs(panels.weights().ravel())
     difference = _DIFFERENCE * abs(last - first)

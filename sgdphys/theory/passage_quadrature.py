@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Interpretation", "LineProcess", "Panels", "end_of_density", "passage_time", "share_of_noise"]
+__all__ = [
+    "NODES", "WEIGHTS", "Interpretation", "LineProcess", "Panels", "end_of_density", "line_process", "passage_time",
+    "share_of_noise",
+]  # fmt: skip
 
 Interpretation = Literal["ito", "stratonovich", "hanggi-klimontovich"]
 _SHARES = {"ito": 1.0, "stratonovich": 0.5, "hanggi-klimontovich": 0.0}
-_NODES, _WEIGHTS = legendre.leggauss(12)
+NODES, WEIGHTS = legendre.leggauss(12)
 _REACHED, _TOLERABLE = 1e-9, 1e-6  # relative change from one refinement to the next
 _PANELS = tuple(2**k for k in range(5, 14))
 _DEPTH = 60.0  # a density e^-60 below its maximum no longer counts
@@ -28,8 +31,8 @@ _DOUBLINGS = 40
 
 def _running_integrals() -> Array:
     """Return the matrix that takes values at the nodes to the integrals from -1 to each node."""
-    polynomials = legendre.legvander(_NODES, len(_NODES) - 1)
-    integrals = [legendre.legval(_NODES, legendre.legint(unit, lbnd=-1)) for unit in np.eye(len(_NODES))]
+    polynomials = legendre.legvander(NODES, len(NODES) - 1)
+    integrals = [legendre.legval(NODES, legendre.legint(unit, lbnd=-1)) for unit in np.eye(len(NODES))]
     return np.asarray(np.linalg.solve(polynomials.T, np.array(integrals)).T)
 
 
@@ -47,16 +50,16 @@ class Panels(NamedTuple):
         """Return equal panels from low to high."""
         edges = np.linspace(low, high, count + 1)
         half = np.diff(edges)[:, None] / 2
-        return cls(edges[:-1, None] + half * (1 + _NODES), half)
+        return cls(edges[:-1, None] + half * (1 + NODES), half)
 
     def running(self, values: Array) -> Array:
         """Return the integral of the values from the first edge to each point."""
-        totals = (self.widths[:, 0] * (values @ _WEIGHTS))[:-1]
+        totals = (self.widths[:, 0] * (values @ WEIGHTS))[:-1]
         return np.asarray(np.append(0.0, np.cumsum(totals))[:, None] + self.widths * (values @ _RUNNING.T))
 
     def weights(self) -> Array:
         """Return the weight of each point in an integral."""
-        return np.asarray(self.widths * _WEIGHTS)
+        return np.asarray(self.widths * WEIGHTS)
 
     def integral(self, values: Array) -> float:
         """Return the integral of the values over all panels."""
@@ -110,6 +113,30 @@ class LineProcess:
     def reduced_potential(self, panels: Panels) -> Array:
         """Return Psi at the points of the panels, up to a constant."""
         return panels.running(self.reduced_slope(panels.points)) + self.share * np.log(self.diffusion(panels.points))
+
+
+def line_process(
+    landscape: Landscape, noise: Noise | None, temperature: float, interpretation: str | None
+) -> LineProcess:
+    """Return the process of a landscape and a noise on a line; a noise that takes D from a landscape takes it here.
+
+    Parameters
+    ----------
+    landscape, noise
+        As the public functions take them.
+    temperature
+        T, in x^2/loss.
+    interpretation
+        None for the noise's own.
+
+    Returns
+    -------
+    LineProcess
+        Drift and diffusion.
+    """
+    share = share_of_noise(noise, interpretation)
+    bound = noise.bound(landscape) if noise is not None and hasattr(noise, "bound") else noise
+    return LineProcess(landscape, bound, temperature, share)
 
 
 def share_of_noise(noise: Noise | None, interpretation: str | None) -> float:
@@ -174,7 +201,7 @@ def _reach(panels: Panels, potential: Array) -> Array:
     # differences of Psi alone go into exponents, so that a deep fall behind the barrier does not spoil the sum
     lowest = potential.min(axis=1, keepdims=True)
     within = np.abs(panels.widths) * np.exp(lowest - potential)
-    logs = np.log(within @ _WEIGHTS) - lowest[:, 0]
+    logs = np.log(within @ WEIGHTS) - lowest[:, 0]
     before = np.append(-np.inf, np.logaddexp.accumulate(logs)[:-1])[:, None]
     sign = np.sign(panels.widths)
     return np.asarray(sign * (np.exp(potential + before) + np.exp(potential - lowest) * (within @ _RUNNING.T)))

@@ -175,7 +175,80 @@ def test_rates_without_an_answer_are_refused(landscape, noise, points, message):
         theory.kramers_rate(landscape, noise, temperature=0.1, minimum=points[0], saddle=points[1])
 
 
-def test_noise_with_a_direction_has_no_rate_in_two_coordinates():
-    landscape = sp.landscapes.Expression("x**4/4 - x**2/2 + y**2/2")
-    with pytest.raises(ValueError, match="constant isotropic noise only"):
-        theory.kramers_rate(landscape, sp.noises.Diagonal([1.0, 2.0]), temperature=0.1, minimum=[-1, 0], saddle=[0, 0])
+def test_noise_with_directions_in_two_coordinates():
+    # a sum over the axes: the way out has D = 1, as on a line, and so it has when everything is turned
+    line = theory.kramers_rate(WELL, temperature=0.1, minimum=-1, saddle=0).item()
+    noise = sp.noises.Diagonal([1.0, 2.0])
+    landscape = sp.landscapes.Expression("x**4/4 - x**2/2 + 3*y**2/2")
+    k = theory.kramers_rate(landscape, noise, temperature=0.1, minimum=[-1, 0], saddle=[0, 0])
+    assert k.item() == pytest.approx(line, rel=1e-10)
+    turned = sp.landscapes.Expression("(x + y)**4/16 - (x + y)**2/4 + 3*(x - y)**2/4")
+    noise = sp.noises.Full([[1.5, -0.5], [-0.5, 1.5]])
+    corner = [-np.sqrt(0.5), -np.sqrt(0.5)]
+    k = theory.kramers_rate(turned, noise, temperature=0.1, minimum=corner, saddle=[0, 0])
+    assert k.item() == pytest.approx(line, rel=1e-10)
+    isotropic = theory.kramers_rate(turned, temperature=0.1, minimum=corner, saddle=[0, 0])
+    assert isotropic.item() == pytest.approx(line, rel=1e-10)
+    wrong = theory.kramers_rate(turned, sp.noises.Isotropic(1.5), temperature=0.1, minimum=corner, saddle=[0, 0])
+    assert wrong.item() > 2 * line  # D_xx in place of the noise along the way
+
+
+class Turning:
+    dim = 2
+
+    def circulation(self, x):
+        return x
+
+
+COUPLED = sp.landscapes.Expression("x**4/4 - x**2/2 + (1 + 3*exp(-4*x**2))*y**2/2")
+
+
+@pytest.mark.parametrize(
+    ("landscape", "noise", "options", "message"),
+    [
+        (COUPLED, sp.noises.Diagonal([1.0, 2.0]), {}, "differs from D H"),
+        (COUPLED, sp.noises.Full([[1.0, 0.5], [0.5, 1.0]]), {}, "differs from D H"),
+        (COUPLED, sp.noises.Diagonal([1.0, 0.0]), {}, "positive in all directions, its smallest eigenvalue is 0"),
+        (COUPLED, sp.noises.Formula("1 + x**2"), {}, "constant noise only, and D depends on x"),
+        (COUPLED, None, {"order": 1}, "known on a line"),
+        (COUPLED, None, {"order": 2}, "order must be 0 or 1, got 2"),
+        (Turning(), None, {}, "has a circulating part"),
+    ],
+)
+def test_two_coordinates_without_a_rate_are_refused(landscape, noise, options, message):
+    with pytest.raises(ValueError, match=message):
+        theory.kramers_rate(landscape, noise, temperature=0.1, minimum=[-1, 0], saddle=[0, 0], **options)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.03, 0.01])
+def test_the_first_correction_in_the_double_well(temperature):
+    bare, corrected = (
+        theory.kramers_rate(WELL, temperature=temperature, minimum=-1, saddle=0, order=order).item() for order in (0, 1)
+    )
+    assert corrected / bare == pytest.approx(1 - 1.5 * temperature, rel=1e-9)
+    time = theory.mean_first_passage_time(WELL, temperature=temperature, start=-1, target=1).item()
+    assert abs(time * corrected - 1) < 0.6 * abs(time * bare - 1)
+
+
+@pytest.mark.parametrize("interpretation", ["ito", "stratonovich", "hanggi-klimontovich"])
+def test_the_first_correction_with_noise_that_depends_on_x(interpretation):
+    # what is left is of second order: it falls by four where the temperature is halved, the bare error by two
+    landscape = sp.landscapes.Expression("x**4/4 - x**2/2 + x**3/10")
+    noise = sp.noises.Formula("1 + 0.4*x + 0.3*x**2", interpretation=interpretation)
+    minimum, other = (-0.3 - np.sqrt(4.09)) / 2, (-0.3 + np.sqrt(4.09)) / 2
+    errors = []
+    for temperature in (0.01, 0.005):
+        time = theory.mean_first_passage_time(landscape, noise, temperature=temperature, start=minimum, target=other)
+        for order in (0, 1):
+            rate = theory.kramers_rate(
+                landscape, noise, temperature=temperature, minimum=minimum, saddle=0, order=order
+            )
+            errors.append(float(time * rate) - 1)
+    assert errors[0] / errors[2] == pytest.approx(2, abs=0.1)
+    assert errors[1] / errors[3] == pytest.approx(4, abs=0.6)
+    assert abs(errors[3]) < 2.5e-4
+
+
+def test_a_correction_that_leaves_no_rate_is_refused():
+    with pytest.raises(ValueError, match="the temperature is too high"):
+        theory.kramers_rate(WELL, temperature=0.7, minimum=-1, saddle=0, order=1)

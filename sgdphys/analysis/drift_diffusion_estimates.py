@@ -24,6 +24,7 @@ __all__ = ["check_one_step", "drift_and_diffusion"]
 _WEIGHTS = {0: (1.0,), 1: (2.0, -1.0), 2: (3.0, -3.0, 1.0), 3: (4.0, -6.0, 4.0, -1.0)}
 _CELLS = {1: 40, 2: 20, 3: 12}  # along each axis of the default grid
 _TAIL = 0.001  # share of the positions beyond each wall of the default grid
+_LOOKED_AT = 5_000_000  # numbers at most, of evenly spaced frames, for the default grid
 _FEWEST_BATCHES = 8
 _NARROW = 1e-4  # variance of places within a cell, in squared widths, below which no slope can be fitted
 
@@ -157,7 +158,9 @@ def _number(coordinate: str | int, names: list[str]) -> int:
 
 
 def _covering(cloud: xr.Dataset) -> Grid:
-    position = np.asarray(cloud["position"].values, dtype=np.float64).reshape(-1, cloud.sizes[schema.COORDINATE])
+    every = -(-cloud["position"].size // _LOOKED_AT)
+    some = cloud["position"][::every].values
+    position = np.asarray(some, dtype=np.float64).reshape(-1, cloud.sizes[schema.COORDINATE])
     points = position[np.isfinite(position).all(axis=1)]
     if not len(points):
         raise ValueError("the cloud has no finite position")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["linear_drift"]
 
-_GROUPS = 50
+_MOST_GROUPS, _FEWEST_GROUPS = 50, 10
+_MOST_NUMBERS = 20_000_000  # of the sums of all groups
+_DEGENERATE = 1e-11  # smallest eigenvalue of the correlations of the coordinates, below which they are not independent
 _FASTEST = 0.95 * np.pi  # angle per lag beyond which a rotation cannot be told from its mirror image
 
 
@@ -53,8 +55,8 @@ def linear_drift(cloud: xr.Dataset, *, lag: int = 1, of: Literal["flow", "map"] 
     Raises
     ------
     ValueError
-        The Dataset is no cloud, has unequally spaced frames or too few displacements, or a mode of M has left the
-        slower half of the circle: it alternates in sign from lag to lag, and its A is not determined.
+        The Dataset is no cloud, has unequally spaced frames or too few displacements, a coordinate is a combination of
+        others, or a mode of M alternates in sign from lag to lag, so that its A is not determined.
 
     References
     ----------
@@ -80,7 +82,8 @@ def linear_drift(cloud: xr.Dataset, *, lag: int = 1, of: Literal["flow", "map"] 
 def _grouped_products(cloud: xr.Dataset, lag: int) -> Array:
     """Return the sums of z z^T with z = (1, x_t, x_(t + lag)) by group, shape (group, term, term)."""
     frames, particles, dim = cloud["position"].shape
-    numbers = batch_numbers(frames - lag, particles, _GROUPS)
+    wanted = int(np.clip(_MOST_NUMBERS // (1 + 2 * dim) ** 2, _FEWEST_GROUPS, _MOST_GROUPS))
+    numbers = batch_numbers(frames - lag, particles, wanted)
     groups = int(numbers.max()) + 1
     sums = np.zeros((groups, 1 + 2 * dim, 1 + 2 * dim))
     for starts, positions in frame_slabs(cloud, lag):
@@ -100,6 +103,13 @@ def _check_enough(sums: Array) -> None:
         raise ValueError(
             f"{int(count)} displacements of {len(sums)} independent groups are too few for {dim} coordinates; "
             "give more particles or frames, or select coordinates"
+        )
+    total = sums.sum(axis=0)[: 1 + dim, : 1 + dim] / count
+    covariance = total[1:, 1:] - np.outer(total[0, 1:], total[0, 1:])
+    width = np.sqrt(np.maximum(np.diag(covariance), np.finfo(np.float64).tiny))
+    if np.linalg.eigvalsh(covariance / np.outer(width, width))[0] < _DEGENERATE:
+        raise ValueError(
+            "a coordinate stays constant or is a combination of others: leave it out, cloud.isel(coordinate=)"
         )
 
 

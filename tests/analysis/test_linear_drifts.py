@@ -103,6 +103,10 @@ def test_bad_input_is_refused():
     assert linear_drift(cloud, of="map")["drift_matrix"].values == pytest.approx(1.9)
     with pytest.raises(ValueError, match="too few for 1 coordinates"):
         linear_drift(alternating.isel(particle=slice(1)))
+    for second in (np.ones((3, 100)), 2 * cloud["position"].values[..., 0] + 1):
+        twice = np.stack([cloud["position"].values[..., 0], second], axis=2)
+        with pytest.raises(ValueError, match="stays constant or is a combination of others"):
+            linear_drift(cloud_of(*twice))
     with pytest.raises(ValueError, match='of must be "flow" or "map"'):
         linear_drift(cloud, of="step")
     with pytest.raises(ValueError, match="save every step"):

@@ -6,5 +6,6 @@ from sgdphys.fokker_planck.first_passage import mean_first_passage_time
 from sgdphys.fokker_planck.grid import Grid
 from sgdphys.fokker_planck.operator import Operator
 from sgdphys.fokker_planck.stationary_state import stationary
+from sgdphys.fokker_planck.underdamped import Underdamped
 
-__all__ = ["Grid", "Operator", "discretise", "evolve", "mean_first_passage_time", "stationary"]
+__all__ = ["Grid", "Operator", "Underdamped", "discretise", "evolve", "mean_first_passage_time", "stationary"]

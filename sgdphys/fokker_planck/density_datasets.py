@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sgdphys.fokker_planck.grid import Grid
-    from sgdphys.protocols import Array, Landscape, Noise
+    from sgdphys.protocols import Array, Noise
 
 __all__ = ["axis_names", "configuration_text", "density_dataset", "warn_of_cut_off"]
 
 _MOST_CUT_OFF = 1e-3
 
 
-def axis_names(landscape: Landscape, grid: Grid) -> list[str]:
+def axis_names(landscape: Any, grid: Grid) -> list[str]:
     """Return the names of the grid's axes: the landscape's ``coordinate_names``, else x, y, z."""
     return list(getattr(landscape, "coordinate_names", schema.coordinate_names(grid.dim)))
 
 
 def configuration_text(
     verb: str,
-    landscape: Landscape,
+    landscape: Any,
     noise: Noise | None,
     temperature: Any,
     sgd: Any,
@@ -60,7 +60,8 @@ def _written(setting: Any) -> Any:
         return setting
     if hasattr(setting, "configuration"):
         return setting.configuration()
-    return asdict(setting) if is_dataclass(setting) else as_schedule("temperature", setting).configuration()
+    dataclass_instance = is_dataclass(setting) and not isinstance(setting, type)
+    return asdict(setting) if dataclass_instance else as_schedule("temperature", setting).configuration()
 
 
 def density_dataset(

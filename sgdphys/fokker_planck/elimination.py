@@ -42,7 +42,7 @@ class Chain:
 
 def elimination_fits(operator: Operator) -> bool:
     """Return whether the elimination of all cells takes some seconds at most (cells times band^2 below 4e9)."""
-    return operator.grid.size * _order(operator)[1] ** 2 < _MOST_WORK
+    return operator.negative_share == 0 and operator.grid.size * _order(operator)[1] ** 2 < _MOST_WORK
 
 
 def chain_of(operator: Operator) -> Chain:
@@ -61,7 +61,7 @@ def chain_of(operator: Operator) -> Chain:
 def absorption_of(operator: Operator) -> Array:
     """Return the rate out of each cell into exits, shape (cell,), in loss/x^2."""
     outer = operator.right >= operator.grid.size
-    return np.bincount(operator.left[outer], operator.forward[outer], minlength=operator.grid.size)
+    return np.bincount(operator.left[outer], operator.forward[outer], minlength=operator.grid.size).astype(np.float64)
 
 
 def _order(operator: Operator) -> tuple[NDArray[np.int64], int]:

@@ -22,7 +22,7 @@ _STEP = 6e-6  # of a central difference, relative to the size of the points
 
 @dataclass(frozen=True)
 class Equation:
-    r"""The equation :math:`\partial_t p = m \nabla\cdot[\,p(\nabla f - c + (1 - r) T\, \nabla\cdot D) + T D \nabla p\,]`.
+    r"""The equation :math:`\partial_t p = m \nabla\cdot[p(\nabla f - c + (1 - r) T \nabla\cdot D) + T D \nabla p]`.
 
     f is the landscape with its weight decay, c its circulating part, r the reading of the noise (0 Ito, 1/2
     Stratonovich, 1 Haenggi-Klimontovich) and m the mobility. Divided by T D the drift becomes the force :math:`A =
@@ -55,7 +55,7 @@ class Equation:
     @property
     def dim(self) -> int:
         """Number of coordinates."""
-        return self.landscape.dim
+        return int(self.landscape.dim)
 
     @property
     def circulates(self) -> bool:
@@ -64,7 +64,7 @@ class Equation:
 
     def energy(self, points: Array) -> Array:
         """Return f with the weight decay at points (point, coordinate), in loss."""
-        return np.asarray(self.landscape.potential(points)) + self.decay / 2 * (points**2).sum(axis=1)
+        return np.asarray(self.landscape.potential(points) + self.decay / 2 * (points**2).sum(axis=1))
 
     def diffusion(self, points: Array) -> Array:
         """Return D at points, shape (point, coordinate, coordinate), in loss^2/x^2."""
@@ -73,10 +73,18 @@ class Equation:
         return np.asarray(self.noise.diffusion(points), dtype=np.float64)
 
     def exponents(self, start: Array, stop: Array) -> Array:
-        """Return the integral of A along the straight segments between points (segment, coordinate).
+        """Return the integral of A along the straight segments between points.
 
-        Exact differences where they exist, else Gauss-Legendre quadrature: of the potential where D is constant and
-        the segments follow its principal axes; of the logarithm of D where it is diagonal.
+        Parameters
+        ----------
+        start, stop
+            Ends of the segments, shape (segment, coordinate).
+
+        Returns
+        -------
+        Array
+            Shape (segment,). Exact differences where they exist, else Gauss-Legendre quadrature: of the potential where
+            D is constant and the segments follow its principal axes; of the logarithm of D where it is diagonal.
         """
         constant = self.constant_diffusion
         if constant is not None:
@@ -90,7 +98,7 @@ class Equation:
             return np.eye(self.dim)
         if not getattr(self.noise, "additive", True):
             return None
-        return self.diffusion(np.zeros((1, self.dim)))[0]
+        return np.asarray(self.diffusion(np.zeros((1, self.dim)))[0])
 
     def _of_constant(self, start: Array, stop: Array, diffusion: Array) -> Array:
         along = _common_entry(stop - start, diffusion)

@@ -24,7 +24,7 @@ _MOST_PRODUCTS = 3e10  # entries touched by an exponential: about a minute
 
 
 def positive_step(operator: Operator) -> float:
-    """Return the longest step of Crank-Nicolson that keeps densities positive: 2 over the fastest rate out of a cell."""
+    """Return the longest step of Crank-Nicolson that keeps densities positive: 2 over the fastest rate out."""
     return 2 / float(np.abs(operator.matrix.diagonal()).max())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Literal
 
@@ -118,7 +119,7 @@ def _through_stages(problem: Problem, make: Callable[[Operator], Carry]) -> Carr
     def carry(state: Array, begin: float, end: float) -> tuple[Array, float]:
         inner = breaks[(breaks > begin) & (breaks < end)]
         edges, total = np.concatenate([[begin], inner, [end]]), 0.0
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in itertools.pairwise(edges):
             stage = int(np.searchsorted(breaks, first, side="right"))
             if stage not in made:
                 made.clear()

@@ -50,11 +50,13 @@ class Operator:
     hops
         Hops in cells, shape (hop, coordinate).
     reduced_potential
-        Phi/T at the cell centres (cell,), where the stationary state is known and has no current; else None.
+        Phi/T at the cell centres (cell,), where the stationary state is known; else None.
     equation
         What it came from; None for an operator made by hand.
     exits
         Names of the exits.
+    streams
+        Whether part of the rates carries probability without diffusion, as velocities do.
     """
 
     grid: Grid
@@ -69,6 +71,7 @@ class Operator:
     reduced_potential: Array | None = None
     equation: Equation | None = None
     exits: tuple[str, ...] = ()
+    streams: bool = False
 
     @property
     def size(self) -> int:
@@ -106,8 +109,8 @@ class Operator:
 
     @property
     def is_reversible(self) -> bool:
-        """Whether the stationary state is known in closed form: no current flows in it."""
-        return self.reduced_potential is not None
+        """Whether detailed balance holds: the stationary state is known and no current flows in it."""
+        return self.reduced_potential is not None and not self.streams
 
     def gibbs(self) -> Array:
         """Return exp(-Phi/T) at the cell centres, normalised, shape (cell,), in 1/x^dim."""
@@ -117,9 +120,17 @@ class Operator:
         return np.asarray(weights / (weights.sum() * self.grid.cell_volume))
 
     def current(self, state: Array) -> Array:
-        """Return the probability current at the cell centres, shape (cell, coordinate), in loss/x^(dim + 1).
+        """Return the probability current at the cell centres: half of what crosses the faces of a cell, times the hops.
 
-        Half of what crosses the faces of a cell, times the hops; cells at walls see their inner faces alone.
+        Parameters
+        ----------
+        state
+            Densities, shape (state,), in 1/x^dim.
+
+        Returns
+        -------
+        Array
+            Shape (cell, coordinate), in loss/x^(dim + 1); cells at walls see their inner faces alone.
         """
         inner = self.right < self.grid.size
         flux = np.where(inner, self.flux(state), 0.0)
@@ -132,14 +143,24 @@ class Operator:
         return np.stack([(sums[2 * axis] + sums[2 * axis + 1]) / 2 for axis in range(self.grid.dim)], axis=1)
 
     def entropy_production(self, state: Array) -> float:
-        """Return the entropy produced per time, :math:`\\sum J \\ln (k_+ p_l / k_- p_r)` over all inner faces; never negative.
+        r"""Return the entropy produced per time, :math:`\sum J \ln(k_+ p_l/(k_- p_r))` over the diffusion of all faces.
 
-        It tends to the integral of J (T D p)^-1 J as the cells shrink, and is infinite where a cell is empty.
+        It is never negative and tends to the integral of J (T D p)^-1 J as the cells shrink.
+
+        Parameters
+        ----------
+        state
+            Densities, shape (state,).
+
+        Returns
+        -------
+        float
+            In loss/x^2; infinite where a cell beside one with probability is empty.
         """
-        inner = self.right < self.grid.size
-        here, there = state[self.left[inner]], state[self.right[inner]]
-        flux = self.flux(state)[inner]
+        inner = (self.right < self.grid.size) & (self.conductances > 0)
+        here, there, exponents = state[self.left[inner]], state[self.right[inner]], self.exponents[inner]
+        flux = self.conductances[inner] * (bernoulli(exponents) * here - bernoulli(-exponents) * there)
         with np.errstate(divide="ignore", invalid="ignore"):
-            affinity = np.log(here) - np.log(there) - self.exponents[inner]
-        carrying = flux != 0
+            affinity = np.log(here) - np.log(there) - exponents
+        carrying = (flux != 0) & ((here > 0) & (there > 0) if self.negative_share else True)
         return float(self.grid.cell_volume * (flux[carrying] * affinity[carrying]).sum())

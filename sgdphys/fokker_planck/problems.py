@@ -10,6 +10,7 @@ import numpy as np
 from sgdphys.fokker_planck.assembly import assemble
 from sgdphys.fokker_planck.density_datasets import axis_names
 from sgdphys.fokker_planck.equations import Equation
+from sgdphys.fokker_planck.underdamped import Underdamped, assemble_underdamped
 from sgdphys.noises.base import READINGS
 from sgdphys.noises.gradient_covariance import GradientCovariance
 from sgdphys.schedules import SGDSchedule, as_schedule
@@ -40,6 +41,8 @@ class Problem:
         Settings of SGD, or a schedule of them; None with ``temperature``.
     grid
         The cells.
+    motion
+        Friction, where positions have velocities; ``landscape`` is then that of the positions.
     """
 
     landscape: Landscape
@@ -47,6 +50,7 @@ class Problem:
     temperature: CheckedSchedule | None
     sgd: SGD | SGDSchedule | None
     grid: Grid
+    motion: Underdamped | None = None
 
     @property
     def changes(self) -> bool:
@@ -71,7 +75,10 @@ class Problem:
 
     def operator(self, time: float = 0.0) -> Operator:
         """Return the operator on the grid at a time."""
-        return assemble(self.grid, self.equation(time), axis_names(self.landscape, self.grid))
+        equation, names = self.equation(time), axis_names(self.motion or self.landscape, self.grid)
+        if self.motion is not None:
+            return assemble_underdamped(self.grid, self.motion, equation, names)
+        return assemble(self.grid, equation, names)
 
     def _pace(self, time: float) -> tuple[float, float, float]:
         if self.temperature is not None:
@@ -116,10 +123,28 @@ def settle(landscape: Landscape, noise: Noise | None, temperature: Temperature |
         raise ValueError(f"sgd must be SGD or SGDSchedule, got {type(sgd).__name__}")
     if sgd is not None and noise is None:
         noise = _gradient_covariance(landscape)
-    bound = noise.bound(landscape) if hasattr(noise, "bound") else noise
+    if isinstance(landscape, Underdamped):
+        return _settle_underdamped(landscape, noise, temperature, sgd, grid)
+    bound = noise.bound(landscape) if noise is not None and hasattr(noise, "bound") else noise
     problem = Problem(landscape, bound, _schedule(temperature), sgd, grid)
     _check_decay(problem)
     _check_cells(problem.equation(), grid.points())
+    return problem
+
+
+def _settle_underdamped(
+    motion: Underdamped, noise: Noise | None, temperature: Temperature, sgd: Any, grid: Grid
+) -> Problem:
+    if sgd is not None:
+        raise ValueError("Underdamped needs temperature=, got sgd=; its velocity is dx/dt, not that of heavy-ball SGD")
+    problem = Problem(motion.landscape, noise, _schedule(temperature), None, grid, motion)
+    equation = problem.equation()
+    constant = equation.constant_diffusion
+    if equation.circulates or constant is None or not np.array_equal(constant, constant[0, 0] * np.eye(len(constant))):
+        raise ValueError("Underdamped needs a landscape without circulation and a constant noise D = c 1: Isotropic(c)")
+    if any(side == "absorbing" for sides in grid.sides[grid.dim // 2 :] for side in sides):
+        raise ValueError("walls of velocities may not absorb: leave them far")
+    _check_cells(equation, grid.points()[:, : grid.dim // 2])
     return problem
 
 

@@ -84,11 +84,12 @@ def stationary(
 def _choose(method: Method, operator: Operator) -> str:
     if method not in {"auto", "gibbs", "elimination", "factorisation"}:
         raise ValueError(f"method must be auto, gibbs, elimination or factorisation, got {method!r}")
-    if method == "gibbs" and not operator.is_reversible:
+    known = operator.reduced_potential is not None
+    if method == "gibbs" and not known:
         raise ValueError("the drift over the diffusion is no gradient: the state is not Gibbs; use method='auto'")
-    if method == "gibbs" or (method == "auto" and operator.is_reversible):
+    if method == "gibbs" or (method == "auto" and known):
         return "gibbs"
-    if min(operator.forward.min(), operator.backward.min()) == 0:
+    if not operator.streams and min(operator.forward.min(), operator.backward.min()) == 0:
         raise ValueError(
             "a hopping rate underflows and cuts cells off: use a finer grid, nearer walls or a higher temperature"
         )

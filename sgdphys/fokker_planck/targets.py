@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -154,7 +154,8 @@ def _with_target(operator: Operator, target: Target) -> Operator:
         "kinds": (operator.kinds, operator.kinds[gates]),
     }  # fmt: skip
     columns = {name: np.concatenate([old[free], new]) for name, (old, new) in joined.items()}
-    return replace(operator, **columns, exits=(*operator.exits, target.name))
+    changed: Any = {**columns, "exits": (*operator.exits, target.name)}
+    return replace(operator, **changed)
 
 
 def _gate_rates(

@@ -1,17 +1,21 @@
 """Functions from a Dataset to a Dataset; they do not ask whether it came from particles, a grid or a real network."""
 
+from sgdphys.analysis.broken_balance import antisymmetric_correlations, area_rates
 from sgdphys.analysis.comparison import compare
 from sgdphys.analysis.drift_diffusion_estimates import drift_and_diffusion
 from sgdphys.analysis.entropies import entropy
+from sgdphys.analysis.entropy_productions import entropy_production
 from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
 from sgdphys.analysis.held_out_prediction import held_out
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.linear_drifts import linear_drift
 from sgdphys.analysis.potentials import potential
+from sgdphys.analysis.probability_currents import currents
 from sgdphys.analysis.total_variations import total_variation
 
 __all__ = [
-    "compare", "drift_and_diffusion", "entropy", "flatness", "free_energy", "held_out", "histogram", "linear_drift",
-    "potential", "relative_entropy", "total_variation",
+    "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
+    "entropy_production", "flatness", "free_energy", "held_out", "histogram", "linear_drift", "potential",
+    "relative_entropy", "total_variation",
 ]  # fmt: skip

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import xarray as xr
+from asserts import assert_excluded, assert_within
+from linear_clouds import broken_balance, cloud_of_chain
+
+from sgdphys.analysis import currents
+from sgdphys.analysis.entropy_estimators import occupied_cells
+from sgdphys.fokker_planck.grid import Grid
+
+GRID = Grid([(-0.4, 0.4, 4), (-0.8, 0.8, 4)])
+
+
+@pytest.fixture(scope="module")
+def case():
+    chain = broken_balance(0.002)
+    return chain, cloud_of_chain(chain, 3000, 600, seed=0)
+
+
+def averages(chain, grid, field):
+    """Return cell averages of a field of the points, by the midpoint rule on a grid ten times as fine."""
+    fine = Grid([(low, high, 10 * cells) for low, high, cells in grid.axes])
+    points = fine.points()
+    inverse = np.linalg.inv(chain.S)
+    density = np.exp(-0.5 * np.einsum("pi,ij,pj->p", points, inverse, points))
+    density /= 2 * np.pi * np.sqrt(np.linalg.det(chain.S))
+    values = field(points, inverse) * density[:, np.newaxis]
+    nx, ny = grid.shape
+    return values.reshape(nx, 10, ny, 10, -1).mean(axis=(1, 3))
+
+
+def stationary_current(chain):
+    """Return J/p = -A x + T D S^-1 x."""
+    return lambda x, inverse: x @ (chain.D @ inverse - chain.A).T
+
+
+def test_current_and_density_of_broken_balance(case):
+    chain, cloud = case
+    result = currents(cloud, GRID, after=0)
+    exact = averages(chain, GRID, stationary_current(chain))
+    flow, error = result["current"].values[0], result["current_standard_error"].values[0]
+    assert_within(flow, exact, error, largest=4.5)  # 32 numbers
+    assert np.max(np.abs(exact / error)) > 5
+    density = averages(chain, GRID, lambda x, _: np.ones((len(x), 1)))[..., 0]
+    assert_within(result["density"].values[0], density, result["density_standard_error"].values[0], largest=4.5)
+
+
+def work_against_drift(flow, error, drift, volume):
+    """Return the sum of J . drift over the cells and its standard error, cells taken for independent."""
+    return (flow * drift).sum() * volume, np.sqrt(((error * drift) ** 2).sum()) * volume
+
+
+def test_displacements_counted_where_they_begin_give_the_drift_alone(case):
+    """Ito's product misses -div(T D p): its current lies more than ten standard errors away."""
+    chain, cloud = case
+    result = currents(cloud, GRID, after=0)
+    drift = averages(chain, GRID, lambda x, _: -x @ chain.A.T)
+    flow, error = (result[name].values[0] for name in ("current", "current_standard_error"))
+    exact = averages(chain, GRID, stationary_current(chain))
+    volume = GRID.cell_volume
+    measured, its_error = work_against_drift(flow, error, drift, volume)
+    assert_within(measured, (exact * drift).sum() * volume, its_error)
+    position = cloud["position"].values
+    cell = occupied_cells(position[:-1].reshape(-1, 2), GRID)
+    change = np.diff(position, axis=0).reshape(-1, 2)
+    sums = np.stack([np.bincount(cell[cell >= 0], change[cell >= 0, i], GRID.size) for i in (0, 1)], axis=1)
+    ito = sums.reshape(flow.shape) / (change.shape[0] * chain.dt * volume)
+    assert_excluded(measured, (ito * drift).sum() * volume, its_error)
+
+
+def test_default_grid_and_dimensions(case):
+    _, cloud = case
+    result = currents(cloud.isel(particle=slice(200)))
+    assert result["current"].dims == ("time", "x", "y", "coordinate") and result.sizes["time"] == 1
+    assert float(result["time"][0]) == pytest.approx(0.9)
+    volume = np.prod([float(result[a][1] - result[a][0]) for a in ("x", "y")])
+    assert float(result["density"].sum()) * volume == pytest.approx(1.0)
+
+
+def density_with_current():
+    flow = np.arange(12.0).reshape(1, 3, 2, 2)
+    return xr.Dataset(
+        {
+            "density": (("time", "x", "y"), np.full((1, 3, 2), 1 / 6)),
+            "current": (("time", "x", "y", "coordinate"), flow),
+        },
+        {"time": [0.0], "x": [0.5, 1.5, 2.5], "y": [0.5, 1.5]},
+    )
+
+
+def test_a_density_brings_its_current():
+    density = density_with_current()
+    result = currents(density)
+    xr.testing.assert_equal(result["current"].drop_attrs(), density["current"])
+    assert float(np.abs(result["current_standard_error"]).max()) == 0
+    with pytest.raises(ValueError, match="holds no current"):
+        currents(density.drop_vars("current"))
+
+
+def test_refused(case):
+    _, cloud = case
+    with pytest.raises(ValueError, match="1 axes, the cloud 2"):
+        currents(cloud, Grid([(0, 1, 4)]))
+    with pytest.raises(ValueError, match="takes a Dataset"):
+        currents(cloud["position"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["kesten_exponent", "mori_second_moment", "tail_exponents"]
+__all__ = ["kesten_exponent", "mori_second_moment", "plain_stiffness", "tail_exponents"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
 _LARGEST_EXPONENT = 1e4
@@ -58,8 +58,7 @@ def kesten_exponent(curvature: float, sgd: SGD) -> xr.DataArray:
     ----------
     Kesten 1973 (Acta Math. 131, 207); Gurbuzbalaban, Simsekli, Zhu 2021 (arXiv 2006.04740) for SGD.
     """
-    require_sgd(sgd)
-    stiffness = _stiffness(curvature, sgd)
+    stiffness = plain_stiffness(curvature, sgd)
     high = 1.0
     while _log_moment(high, stiffness, sgd.batch_size) <= 0:
         high *= 2
@@ -101,8 +100,8 @@ def tail_exponents(curvature: float, sgd: SGD) -> xr.Dataset:
     ----------
     Mori, Ziyin, Liu, Ueda 2022 (arXiv 2105.09557), for the power of the loss.
     """
-    require_sgd(sgd)
-    ratio = sgd.batch_size / _stiffness(curvature, sgd)
+    stiffness = plain_stiffness(curvature, sgd)
+    ratio = sgd.batch_size / stiffness
     exponents = {
         "kesten_exponent": kesten_exponent(curvature, sgd).item(),
         "gaussian_sde_exponent": 1 + ratio,
@@ -149,8 +148,7 @@ def mori_second_moment(
     ----------
     Mori, Ziyin, Liu, Ueda 2022 (arXiv 2105.09557), for this noise.
     """
-    require_sgd(sgd)
-    stiffness = _stiffness(curvature, sgd)
+    stiffness = plain_stiffness(curvature, sgd)
     loss = finite_number("minimum_loss", minimum_loss, sign="positive")
     if mode not in {"sde", "discrete"}:
         raise ValueError(f"mode must be 'sde' or 'discrete', got {mode!r}")
@@ -160,7 +158,20 @@ def mori_second_moment(
     return _number("stationary_second_moment", sgd.lr * loss / (sgd.batch_size * rest))
 
 
-def _stiffness(curvature: float, sgd: SGD) -> float:
+def plain_stiffness(curvature: float, sgd: SGD) -> float:
+    """Return lr h of settings that are a learning rate and a batch size.
+
+    Returns
+    -------
+    float
+        lr h, without unit.
+
+    Raises
+    ------
+    ValueError
+        They have more, or h is not positive.
+    """
+    require_sgd(sgd)
     if sgd.momentum or sgd.weight_decay or sgd.sampling != "replacement":
         raise ValueError("power laws are known for SGD without momentum and weight decay, sampling with replacement")
     return sgd.lr * finite_number("curvature", curvature, sign="positive")

@@ -18,6 +18,8 @@ CALLS = {
     "kesten_exponent": lambda sgd: theory.kesten_exponent(1.0, sgd),
     "tail_exponents": lambda sgd: theory.tail_exponents(1.0, sgd),
     "mori_second_moment": lambda sgd: theory.mori_second_moment(1.0, 0.5, sgd),
+    "mori_density": lambda sgd: theory.mori_density([0.0], 1.0, 0.5, sgd),
+    "mori_escape_rate": lambda sgd: theory.mori_escape_rate(1.0, -1.0, minimum_loss=0.5, saddle_loss=1.0, sgd=sgd),
     "optimal_lr": lambda sgd: theory.optimal_lr(ONE, ONE, sgd, 10),
     "posterior_divergence": lambda sgd: theory.posterior_divergence(ONE, ONE, sgd, 10),
 }

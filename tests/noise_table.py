@@ -18,6 +18,9 @@ DATA = GENERATOR.normal(size=(12, 3)), GENERATOR.normal(size=12)
 LEAST_SQUARES = sp.landscapes.LeastSquares(*DATA)
 COVARIANCE = [[2.0, 0.5], [0.5, 1.0]]
 TENSOR = [["1 + x**2", "x*y/2", "0"], ["x*y/2", "2 + y**2", "a*x"], [0, "a*x", "1 + x**2"]]
+KNOTS = [np.linspace(-1.5, 2, 8), np.linspace(-2, 1, 6), np.linspace(-1, 1, 5)]  # points lie beyond them too
+TABLE = np.exp(GENERATOR.normal(size=(8, 6, 2)))
+ROOTS = GENERATOR.normal(size=(8, 6, 5, 3, 2))  # of singular matrices
 
 
 def scalar(x):
@@ -56,6 +59,13 @@ NOISES = {
     "Hessian of one": (noises.ProportionalToHessian(factor=0.5), ONE),
     "Hessian of two": (noises.ProportionalToHessian(), TWO),
     "Hessian of three": (noises.ProportionalToHessian(factor=2.0), THREE),
+    "table": (noises.Tabulated(KNOTS[0], TABLE[:, 0, 0], interpretation="stratonovich"), ONE),
+    "table of scalars": (noises.Tabulated(KNOTS[:2], TABLE[:, :, 0], interpretation="hanggi-klimontovich"), TWO),
+    "table of diagonals": (noises.Tabulated(KNOTS[:2], TABLE, interpretation="stratonovich"), TWO),
+    "table of tensors": (
+        noises.Tabulated(KNOTS, np.einsum("...ik,...jk->...ij", ROOTS, ROOTS), "hanggi-klimontovich"),
+        THREE,
+    ),
     "stable, Gaussian": (noises.Stable(2.0), TWO),
     "samples": (noises.GradientCovariance(method="samples"), LEAST_SQUARES),
     "factored": (noises.GradientCovariance(method="cholesky"), LEAST_SQUARES),

@@ -15,6 +15,7 @@ from sgdphys.landscapes.flat_sharp import FlatSharp
 from sgdphys.landscapes.linear_models import LeastSquares, LogisticRegression, PhaseRetrieval
 from sgdphys.landscapes.mueller_brown import MuellerBrown
 from sgdphys.landscapes.quadratic import Quadratic
+from sgdphys.landscapes.tabulated import Tabulated
 from sgdphys.landscapes.two_layer_networks import TwoLayerNetwork
 from sgdphys.landscapes.wells import DoubleWell
 
@@ -22,5 +23,5 @@ __all__ = [
     "NAMES", "BlockLandscape", "ChaudhariSoatto", "Custom", "DiagonalLinearNetwork", "DoubleWell", "Driven",
     "Expression", "Field", "FiniteSum", "FiniteSumLandscape", "FlatSharp", "FormulaLandscape", "LeastSquares",
     "Linear", "LogisticRegression", "MatrixFactorisation", "MuellerBrown", "PhaseRetrieval", "Quadratic", "Scaled",
-    "Sum", "Tilted", "TwoLayerNetwork", "named", "restore",
+    "Sum", "Tabulated", "Tilted", "TwoLayerNetwork", "named", "restore",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from sgdphys.landscapes.finite_sums import SupervisedLandscape
 from sgdphys.landscapes.flat_sharp import FlatSharp
 from sgdphys.landscapes.mueller_brown import MuellerBrown
 from sgdphys.landscapes.quadratic import Quadratic
+from sgdphys.landscapes.tabulated import Tabulated
 from sgdphys.landscapes.wells import DoubleWell
 
 __all__ = ["NAMES", "named", "restore"]
@@ -95,7 +96,7 @@ def restore(configuration: Mapping[str, Any], variables: Variables | None = None
     if "of" in arguments:
         arguments["of"] = restore(arguments["of"], variables)
     kind = _exported(name)
-    if issubclass(kind, SupervisedLandscape):
+    if issubclass(kind, (SupervisedLandscape, Tabulated)):
         return kind.from_variables(variables or {}, **arguments)
     return kind(**arguments)
 

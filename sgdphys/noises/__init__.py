@@ -8,8 +8,9 @@ from sgdphys.noises.gradient_covariance import GradientCovariance
 from sgdphys.noises.levy import Stable
 from sgdphys.noises.minibatch import Minibatch
 from sgdphys.noises.proportional import ProportionalToHessian, ProportionalToLoss
+from sgdphys.noises.tabulated import Tabulated
 
 __all__ = [
     "BlockNoise", "Custom", "Diagonal", "Formula", "Full", "GradientCovariance", "Isotropic", "LowRank", "Minibatch",
-    "ProportionalToHessian", "ProportionalToLoss", "Stable",
+    "ProportionalToHessian", "ProportionalToLoss", "Stable", "Tabulated",
 ]  # fmt: skip

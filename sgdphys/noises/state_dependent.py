@@ -144,6 +144,8 @@ def check_diffusion(noise: Any, points: Array, place: str) -> None:
 def landscape_of(noise: Any, landscape: Any) -> Any:
     """Return the landscape a noise takes D from: its own, or else that of the simulation.
 
+    Where that circulates it is the gradient part, whose loss and Hessian are meant.
+
     Returns
     -------
     Any
@@ -161,4 +163,4 @@ def landscape_of(noise: Any, landscape: Any) -> Any:
         raise ValueError(f"{noise!r} has a landscape of {own.dim} coordinates, the simulation one of {landscape.dim}")
     if hasattr(own, "protocol"):
         raise ValueError(f"{noise!r} takes D from a landscape that is constant in time; give it one by landscape=")
-    return own
+    return own.base if hasattr(own, "circulation") else own

@@ -20,6 +20,7 @@ from sgdphys.landscapes import (
     Quadratic,
     Scaled,
     Sum,
+    Tabulated,
     Tilted,
 )
 from sgdphys.protocols import Curved, Landscape
@@ -49,6 +50,8 @@ def bowl_gradient(x):
 ROTATED = np.array([[2.0, 0.5, 0.0], [0.5, -1.0, 0.3], [0.0, 0.3, 4.0]])
 LARGE = np.cov(np.random.default_rng(5).normal(size=(40, 200)))
 BASIS = np.linalg.qr(np.random.default_rng(6).normal(size=(12, 3)))[0]
+KNOTS = [np.linspace(-1.5, 2, 9), np.linspace(-1, 2, 7), np.linspace(-2, 1, 6)]  # points lie beyond them too
+TABLE = np.random.default_rng(7).normal(size=(9, 7, 6))
 
 OURS = {
     "double well": DoubleWell(),
@@ -74,6 +77,12 @@ OURS = {
     "field of another": Field(Quadratic(np.eye(2)), ChaudhariSoatto(0.5)),
     "Chaudhari-Soatto": ChaudhariSoatto(),
     "fields in a sum": Tilted(2 * ChaudhariSoatto() + Field(Quadratic(np.eye(2)), ["0", "x"]), [1.0, 2.0]),
+    "table, 1-D": Tabulated(KNOTS[0], TABLE[:, 0, 0], names=["q"]),
+    "table, 2-D": Tabulated(KNOTS[:2], TABLE[:, :, 0]),
+    "table, 3-D": Tabulated(KNOTS, TABLE),
+    "table, circulating": 2 * Tabulated(KNOTS[:2], TABLE[:, :, 0], circulation=TABLE[:, :, 1:3]),
+    "table, circulating, 3-D": Tabulated(KNOTS, TABLE, circulation=TABLE[..., np.newaxis] ** np.arange(1, 4)),
+    "field of a table": Field(MuellerBrown() * 0.1, Tabulated(KNOTS[:2], TABLE[:, :, 0], circulation=TABLE[:, :, 1:3])),
     "nested": Sum(2 * Tilted(DoubleWell(), 0.1), Expression("sin(x)")),
 }
 CUSTOM = {

@@ -143,7 +143,7 @@ def _series(problem: Problem, states: Array, times: Array, first: Operator) -> d
     pairs = zip(_operators(problem, times, first), states, strict=True)
     series = {"entropy_production_rate": np.array([operator.entropy_production(state) for operator, state in pairs])}
     if first.exits:
-        series["absorbed"] = states[:, problem.grid.size :].sum(axis=1)
+        series["absorbed"] = states[:, problem.grid.size :].sum(axis=1) * problem.grid.cell_volume
     return series
 
 

@@ -105,7 +105,8 @@ def exponential_action(operator: Operator, state: Array, duration: float) -> Arr
         )
     hopping = (sparse.eye_array(operator.size, format="csr") + matrix.tocsr() / fastest).tocsr()
     pieces = max(1, math.ceil(jumps / _JUMPS))
-    weights = poisson.pmf(np.arange(int(poisson.isf(1e-18, jumps / pieces)) + 2), jumps / pieces)
+    mean = jumps / pieces
+    weights = poisson.pmf(np.arange(int(mean + 10 * math.sqrt(mean)) + 30), mean)  # all but 1e-20 of the jumps
     for _ in range(pieces):
         power, total = state, weights[0] * state
         for weight in weights[1:]:

@@ -121,10 +121,10 @@ def settle(landscape: Landscape, noise: Noise | None, temperature: Temperature |
         raise ValueError("give exactly one of temperature= and sgd=")
     if sgd is not None and not hasattr(sgd, "weight_decay") and not isinstance(sgd, SGDSchedule):
         raise ValueError(f"sgd must be SGD or SGDSchedule, got {type(sgd).__name__}")
-    if sgd is not None and noise is None:
-        noise = _gradient_covariance(landscape)
     if isinstance(landscape, Underdamped):
         return _settle_underdamped(landscape, noise, temperature, sgd, grid)
+    if sgd is not None and noise is None:
+        noise = _gradient_covariance(landscape)
     bound = noise.bound(landscape) if noise is not None and hasattr(noise, "bound") else noise
     problem = Problem(landscape, bound, _schedule(temperature), sgd, grid)
     _check_decay(problem)

@@ -4,9 +4,11 @@ import xarray as xr
 from asserts import assert_excluded, assert_within
 from linear_clouds import broken_balance, cloud_of_chain
 
+from sgdphys import simulate
 from sgdphys.analysis import currents
 from sgdphys.analysis.entropy_estimators import occupied_cells
-from sgdphys.fokker_planck.grid import Grid
+from sgdphys.fokker_planck import Grid, stationary
+from sgdphys.landscapes import ChaudhariSoatto
 
 GRID = Grid([(-0.4, 0.4, 4), (-0.8, 0.8, 4)])
 
@@ -66,6 +68,25 @@ def test_displacements_counted_where_they_begin_give_the_drift_alone(case):
     sums = np.stack([np.bincount(cell[cell >= 0], change[cell >= 0, i], GRID.size) for i in (0, 1)], axis=1)
     ito = sums.reshape(flow.shape) / (change.shape[0] * chain.dt * volume)
     assert_excluded(measured, (ito * drift).sum() * volume, its_error)
+
+
+def test_particles_against_the_grid():
+    """Example 19: the current of particles, cell by cell, and its circulation are those of the Fokker-Planck grid."""
+    landscape, n = ChaudhariSoatto(1.5), 4000
+    solved = stationary(landscape, temperature=1.0, grid=Grid([(-4, 4, 80), (-4, 4, 80)]))
+    rng = np.random.default_rng(2)
+    cell = rng.choice(6400, n, p=solved["density"].values.ravel() / solved["density"].values.sum())
+    start = np.stack([solved["x"].values[cell // 80], solved["y"].values[cell % 80]], axis=1)
+    start += rng.uniform(-0.05, 0.05, start.shape)
+    cloud = simulate(landscape, temperature=1.0, dt=0.005, t1=3.0, n_particles=n, start=start, save_at=601, seed=2)
+    measured = currents(cloud, Grid([(-4, 4, 16), (-4, 4, 16)]), after=0)
+    reference = currents(solved)["current"].coarsen(x=5, y=5).mean().values[0]
+    flow, error = (measured[name].values[0] for name in ("current", "current_standard_error"))
+    visited = measured["density"].values[0] > 0.005
+    assert visited.sum() > 60
+    assert_within(flow[visited], reference[visited], error[visited], largest=4.5)
+    speed = np.abs(reference[visited]) / error[visited]
+    assert speed.max() > 10  # no current at all is excluded
 
 
 def test_default_grid_and_dimensions(case):

@@ -76,7 +76,7 @@ def free_energy_of_linear(
     """
     process = linear_process(hessian, covariance, temperature, sgd)
     d, T = len(process.drift), process.temperature
-    if len(process.support()[1]) < d:
+    if process.root()[0].shape[1] < d:
         raise ValueError("the noise does not reach all directions: the stationary state has no density; leave them out")
     t = np.atleast_1d(number_array("times", times))
     if t.ndim != 1 or not (np.all(np.isfinite(t)) and np.all(t >= 0)):

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-__all__ = ["LinearProcess", "decompose_linear", "entropy_production", "linear_process", "whitened"]
+__all__ = ["LinearProcess", "decompose_linear", "linear_process"]
 
-_SILENT = 1e-11  # a direction with less noise than this share of the largest has none
+_SILENT = 1e-13  # a direction with less noise than this share of the largest has none
 _OUTSIDE = 1e-8  # share of a motion along directions without noise that counts as rounding
 
 
@@ -40,11 +40,18 @@ class LinearProcess:
         turned = self.drift @ self.stationary
         return np.asarray((turned - turned.T) / 2)
 
-    def support(self) -> tuple[Matrix, Matrix]:
-        """Return the eigenvectors R (d, rank) of S that the noise reaches, and the roots of their eigenvalues."""
-        values, vectors = np.linalg.eigh(self.stationary)
+    def root(self) -> tuple[Matrix, Matrix]:
+        """Return X (d, rank) with S = X X', for the directions that the noise reaches, and Y with Y X = 1."""
+        scale = _scale(self.stationary)
+        values, vectors = np.linalg.eigh(self.stationary / (scale[:, None] * scale))
         reached = values > 10 * len(values) * np.finfo(float).eps * values[-1]
-        return np.asarray(vectors[:, reached]), np.sqrt(values[reached])
+        R, roots = vectors[:, reached], np.sqrt(values[reached])
+        return np.asarray(scale[:, None] * R * roots), np.asarray((R / roots).T / scale)
+
+    def entropy_production(self, step: float = 0.0) -> float:
+        """Return the entropy production per time, of steps of this time or in continuous time."""
+        X, Y = self.root()
+        return _entropy_production(Y @ self.drift @ X, 2 * Y @ self.diffusion @ Y.T, step)
 
 
 def linear_process(
@@ -78,7 +85,9 @@ def linear_process(
             f"the drift -A x does not settle: A has the eigenvalue {_shown(slowest)}; a stationary state needs "
             "positive real parts (weight decay, or the leading directions alone)"
         )
-    S = scipy.linalg.solve_continuous_lyapunov(A, 2 * T * C)
+    unit = _scale(C)
+    scales = unit[:, None] * unit
+    S = scales * scipy.linalg.solve_continuous_lyapunov(A / unit[:, None] * unit, 2 * T * C / scales)
     return LinearProcess(A, T * C, T, np.asarray((S + S.T) / 2))
 
 
@@ -148,35 +157,28 @@ def decompose_linear(
     """
     process = linear_process(hessian, covariance, temperature, sgd)
     step = _step(sgd, lr)
-    Q, support = process.circulation, process.support()
-    inverse = (support[0] / support[1] ** 2) @ support[0].T
+    Q, (X, Y) = process.circulation, process.root()
+    inverse = Y.T @ Y
     matrices = {
         "stationary_covariance": process.stationary,
         "circulation": Q,
-        "potential_matrix": process.temperature * inverse if len(support[1]) == len(Q) else np.full_like(Q, np.nan),
+        "potential_matrix": process.temperature * inverse if X.shape == Q.shape else np.full_like(Q, np.nan),
         "current_matrix": -Q @ inverse,
         "area_rate": Q,
     }
     numbers = {
-        "entropy_production_rate": entropy_production(whitened(process.drift, support)),
-        "noise_rank": int(np.linalg.matrix_rank(process.diffusion, hermitian=True)),
-        "covariance_rank": len(support[1]),
+        "entropy_production_rate": process.entropy_production(),
+        "noise_rank": _rank(process.diffusion),
+        "covariance_rank": X.shape[1],
     }
     if step is not None:
         chain = _chain(process, step)
-        per_time = entropy_production(whitened(chain.drift, chain.support()), step)
         matrices |= {"discrete_covariance": chain.stationary, "discrete_area_rate": chain.circulation}
-        numbers["entropy_production_per_step"] = step * per_time
+        numbers["entropy_production_per_step"] = step * chain.entropy_production(step)
     return _dataset(matrices, numbers, process.temperature)
 
 
-def whitened(drift: Matrix, support: tuple[Matrix, Matrix]) -> Matrix:
-    """Return B = S^-1/2 A S^1/2 within the support of S: its even part is the noise, its odd part the circulation."""
-    R, roots = support
-    return np.asarray((R / roots).T @ drift @ (R * roots))
-
-
-def entropy_production(B: Matrix, step: float = 0.0) -> float:
+def _entropy_production(B: Matrix, kicks: Matrix, step: float) -> float:
     r"""Return the entropy production per time of a linear drift in coordinates whose stationary covariance is 1.
 
     The chain of steps :math:`1 - \mathrm{lr}\, B` has kicks of covariance :math:`\mathrm{lr}\,(B + B^T - \mathrm{lr}
@@ -188,6 +190,8 @@ def entropy_production(B: Matrix, step: float = 0.0) -> float:
     ----------
     B
         (rank, rank), in loss/x^2.
+    kicks
+        Covariance of the kicks over lr, known to be positive semi-definite.
     step
         lr, in x^2/loss; 0 for the process in continuous time.
 
@@ -196,15 +200,25 @@ def entropy_production(B: Matrix, step: float = 0.0) -> float:
     float
         In nat per time; infinite where the reversed motion has a component without noise.
     """
-    values, vectors = np.linalg.eigh(B + B.T - step * B.T @ B)
+    values, vectors = np.linalg.eigh(kicks + step * (B @ B.T - B.T @ B))
     silent = values < _SILENT * values[-1]
-    odd, kicks = B - B.T, B + B.T - step * B @ B.T
-    unseen = vectors[:, silent].T @ np.concatenate([odd, kicks], axis=1)
+    unseen = vectors[:, silent].T @ np.concatenate([B - B.T, kicks], axis=1)
     if np.linalg.norm(unseen) > _OUTSIDE * np.linalg.norm(B):
         return float("inf")
     heard = vectors[:, ~silent]
     excess = heard.T @ (2 * B.T @ B - B @ B - B.T @ B.T) @ heard
     return max(0.0, float(np.sum(np.diag(excess) / values[~silent])) / 2)
+
+
+def _scale(covariance: Matrix) -> Matrix:
+    """Return the standard deviation of each coordinate, their mean where there is none: units that fit."""
+    sizes = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return np.where(sizes > 0, sizes, sizes[sizes > 0].mean())
+
+
+def _rank(covariance: Matrix) -> int:
+    scale = _scale(covariance)
+    return int(np.linalg.matrix_rank(covariance / (scale[:, None] * scale), hermitian=True))
 
 
 def _temperature(temperature: float | None, sgd: SGD | None) -> float:
@@ -243,7 +257,10 @@ def _chain(process: LinearProcess, step: float) -> LinearProcess:
         fastest = eigenvalues[np.argmax(np.abs(1 - step * eigenvalues))]
         raise ValueError(f"the chain does not settle at lr={step:g}: A has the eigenvalue {_shown(fastest)}; "
                          f"use lr below {largest:.6g}")  # fmt: skip
-    S = scipy.linalg.solve_discrete_lyapunov(np.eye(len(A)) - step * A, 2 * step * process.diffusion)
+    unit = _scale(process.diffusion)
+    scales = unit[:, None] * unit
+    M = np.eye(len(A)) - step * (A / unit[:, None] * unit)
+    S = scales * scipy.linalg.solve_discrete_lyapunov(M, 2 * step * process.diffusion / scales)
     return replace(process, stationary=np.asarray((S + S.T) / 2))
 
 

@@ -116,6 +116,27 @@ def test_noise_that_is_missing_in_some_directions():
     assert theory.decompose_linear(HESSIAN, np.diag([1.0, 0.0]))["entropy_production_rate"].item() == 0
 
 
+def test_units_of_the_coordinates_and_weak_noise_do_not_matter():
+    units = np.diag([1e-5, 1e5])
+    result = theory.decompose_linear(units @ HESSIAN @ np.linalg.inv(units), units @ NOISE @ units, lr=0.1)
+    assert result["covariance_rank"].item() == result["noise_rank"].item() == 2
+    assert result["entropy_production_rate"].item() == pytest.approx(1.8225, rel=1e-9)
+    assert result["entropy_production_per_step"].item() == pytest.approx(0.189844, abs=5e-7)
+    # 50 coordinates, noise from 1 to 1e-8: entropy production as tr(A' C^-1 A S) - tr A
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 50)))[0]
+    A, C = np.diag(np.logspace(-3, 0, 50)), turn @ np.diag(np.logspace(-8, 0, 50)) @ turn.T
+    result = theory.decompose_linear(A, C)
+    S = result["stationary_covariance"].values
+    expected = np.trace(A.T @ np.linalg.solve(C, A) @ S) - np.trace(A)
+    assert result["entropy_production_rate"].item() == pytest.approx(expected, rel=1e-6)
+    # the same directions for curvature and noise, 30 of them without noise
+    noise = np.where(np.arange(50) < 20, np.linspace(1, 2, 50), 0.0)
+    result = theory.decompose_linear(turn @ A @ turn.T, turn @ np.diag(noise) @ turn.T, lr=0.1)
+    assert result["covariance_rank"].item() == result["noise_rank"].item() == 20
+    assert result["entropy_production_rate"].item() == pytest.approx(0, abs=1e-9)
+    assert result["entropy_production_per_step"].item() == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [

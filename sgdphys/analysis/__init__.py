@@ -9,6 +9,7 @@ from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
 from sgdphys.analysis.held_out_prediction import held_out
 from sgdphys.analysis.histograms import histogram
+from sgdphys.analysis.kernel_densities import kernel_density
 from sgdphys.analysis.linear_drifts import linear_drift
 from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
@@ -16,6 +17,6 @@ from sgdphys.analysis.total_variations import total_variation
 
 __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "flatness", "free_energy", "held_out", "histogram", "linear_drift", "potential",
-    "relative_entropy", "total_variation",
+    "entropy_production", "flatness", "free_energy", "held_out", "histogram", "kernel_density", "linear_drift",
+    "potential", "relative_entropy", "total_variation",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
@@ -12,14 +12,27 @@ import xarray as xr
 from sgdphys import schema
 from sgdphys.analysis.frames import frame_count
 from sgdphys.analysis.histograms import histogram
+from sgdphys.analysis.kernel_densities import kernel_density
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from sgdphys.fokker_planck.grid import Grid
 
-__all__ = ["check_temperature", "potential"]
+__all__ = ["DensityMethod", "check_density_method", "check_temperature", "potential"]
+
+DensityMethod = Literal["histogram", "kernel"]
 
 
-def potential(dataset: xr.Dataset, temperature: float, grid: Grid | None = None) -> xr.Dataset:
+def potential(
+    dataset: xr.Dataset,
+    temperature: float,
+    grid: Grid | None = None,
+    *,
+    method: DensityMethod = "histogram",
+    bandwidth: ArrayLike | Literal["silverman", "scott"] | None = None,
+    pool: bool = False,
+) -> xr.Dataset:
     r"""Return the effective potential :math:`\Phi = -T \ln p` of a cloud or density, its minimum set to zero.
 
     In a stationary state with D = c I it is f/c up to a constant; with other noise it differs from the loss.
@@ -31,31 +44,58 @@ def potential(dataset: xr.Dataset, temperature: float, grid: Grid | None = None)
     temperature
         T; Phi has its unit (loss for D = I). Positive.
     grid
-        Cells for a cloud; by default some of Scott's width.
+        Cells for a cloud; by default some that fit it.
+    method
+        Density of a cloud: ``"histogram"`` (:func:`sgdphys.analysis.histogram`) or ``"kernel"``
+        (:func:`sgdphys.analysis.kernel_density`).
+    bandwidth
+        For kernels.
+    pool
+        Whether to take all frames of a stationary run of a cloud as one, with the errors of independent particles.
 
     Returns
     -------
     xr.Dataset
-        ``effective_potential(time, x, ...)``, NaN in empty cells, and ``effective_potential_standard_error``: T over
-        the root of the cell's count, times the root of one less its fraction; 0 for a density. The common constant has
-        no error here.
+        ``effective_potential(time, x, ...)``, NaN in empty cells, and ``effective_potential_standard_error``, T times
+        the relative error of the density (0 for a density without one): for k of n particles in a cell
+        :math:`T \sqrt{1/k - 1/n}`. Two of these errors cover the truth in 94 to 97 % of the cells that hold any
+        particle, down to an expected count of one; -ln k is then too high by 1/(2k) on average, half the squared error
+        over T, from three counts on. The common constant has no error here. With kernels also
+        ``effective_potential_bias``, what their width adds to Phi.
+
+    Raises
+    ------
+    ValueError
+        The temperature is not positive, the method is unknown, or the Dataset is neither a cloud nor a density.
 
     References
     ----------
     Chaudhari & Soatto 2018 (arXiv 1710.11029), eq. 5.
     """
     check_temperature(temperature)
+    check_density_method(method)
     frame_count(dataset)
-    density = dataset if schema.is_density(dataset) else histogram(dataset, grid)
+    density = dataset
+    if not schema.is_density(dataset):
+        kernel = method == "kernel"
+        density = kernel_density(dataset, grid, bandwidth, pool=pool) if kernel else histogram(dataset, grid, pool=pool)
     positive = density["density"].where(density["density"] > 0)
     phi = -temperature * xr.apply_ufunc(np.log, positive)
-    phi = phi - phi.min(dim=phi.dims[1:])
+    found = {"effective_potential": phi - phi.min(dim=phi.dims[1:])}
     count_error = density.get("density_standard_error", xr.zeros_like(positive))
-    name = "effective_potential"
-    result = xr.Dataset({name: phi, f"{name}_standard_error": temperature * count_error / positive})
+    found["effective_potential_standard_error"] = temperature * count_error / positive
+    if "density_bias" in density:
+        found["effective_potential_bias"] = -temperature * density["density_bias"] / positive
+    result = xr.Dataset(found)
     for variable in result:
         result[variable].attrs = schema.describe(str(variable))
     return result.assign_attrs(temperature=float(temperature))
+
+
+def check_density_method(method: str) -> None:
+    """Raise ValueError unless there is such a density of a cloud."""
+    if method not in {"histogram", "kernel"}:
+        raise ValueError(f"method must be histogram or kernel, got {method!r}")
 
 
 def check_temperature(temperature: object) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from asserts import assert_within
+from asserts import assert_excluded, assert_within
 from clouds import cloud_of
 from grid_landscapes import Bowl
 
@@ -48,11 +48,48 @@ def test_labels_of_the_coordinates_name_the_axes():
     assert histogram(cloud)["density"].dims == ("time", "weight", "bias")
 
 
+def test_pooled_frames_have_the_errors_of_independent_particles():
+    # six frames that repeat one frame tell nothing new; six independent ones tell six times as much
+    rng = np.random.default_rng(4)
+    grid = Grid([(-2, 2, 16)])
+    frame = rng.normal(size=20_000)
+    once = histogram(cloud_of(frame), grid)
+    repeated = histogram(cloud_of(*[frame] * 6), grid, pool=True)
+    fresh = histogram(cloud_of(*rng.normal(size=(6, 20_000))), grid, pool=True)
+    np.testing.assert_allclose(repeated["density"], once["density"], rtol=1e-12)
+    np.testing.assert_allclose(repeated["density_standard_error"], once["density_standard_error"], rtol=1e-9)
+    ratio = once["density_standard_error"] / fresh["density_standard_error"]
+    np.testing.assert_allclose(ratio, np.sqrt(6), rtol=0.1)
+    assert repeated.sizes["time"] == 1
+    assert int(repeated["particle_count"][0]) == 20_000
+    assert repeated.attrs["pooled_frames"] == 6
+
+
+def test_pooled_errors_are_the_spread_of_repetitions():
+    # frames of an autoregression with correlation .8 between neighbours
+    rng = np.random.default_rng(5)
+    grid = Grid([(-3, 3, 12)])
+    runs = [histogram(correlated_cloud(rng, 400), grid, pool=True) for _ in range(300)]
+    spread = np.std([run["density"][0] for run in runs], axis=0, ddof=1)
+    stated = np.sqrt(np.mean([run["density_standard_error"][0] ** 2 for run in runs], axis=0))
+    np.testing.assert_allclose(stated[2:-2], spread[2:-2], rtol=4 / np.sqrt(2 * 300))
+    binomial = np.sqrt(np.mean([run["density"][0] for run in runs], axis=0) / grid.cell_volume / (400 * 8))
+    ratio = float(np.mean(spread[2:-2] / binomial[2:-2]))
+    assert_excluded(ratio, 1.0, ratio / np.sqrt(2 * 300 * 8))  # eight frames taken for independent
+
+
+def correlated_cloud(rng, count):
+    frames = [rng.normal(size=count)]
+    for _ in range(7):
+        frames.append(0.8 * frames[-1] + 0.6 * rng.normal(size=count))
+    return cloud_of(*frames)
+
+
 @pytest.mark.parametrize(
     ("cloud", "grid", "message"),
     [
         (cloud_of(np.zeros((10, 2))), Grid([(-1, 1, 5)]), "1 axes, the cloud 2 coordinates"),
-        (stationary(Bowl(), temperature=1.0, grid=Grid([(-1, 1, 5)])), None, "a cloud needs position"),
+        (stationary(Bowl(), temperature=1.0, grid=Grid([(-5, 5, 5)])), None, "a cloud needs position"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(cloud, grid, message):

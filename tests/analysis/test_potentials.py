@@ -45,6 +45,55 @@ def test_empty_cells_are_unknown():
     np.testing.assert_allclose(result["effective_potential_standard_error"][0, 0], 0.5 * np.sqrt(1 / 3 / 2))
 
 
+def test_errors_stay_honest_in_cells_of_few_counts():
+    # exact coverage of two standard errors for expected counts of .5 to 30, given that the cell is not empty
+    rng = np.random.default_rng(9)
+    expected = np.array([1.0, 2.0, 3.0, 5.0, 10.0, 30.0])
+    counts = rng.poisson(expected, size=(20_000, 6))
+    known = counts > 0
+    count = 10_000  # other particles lie in the first cell, so that all runs have as many
+    points = np.zeros((1, count))
+    points[0, : counts[0].sum()] = np.repeat(np.arange(1, 7), counts[0])
+    found = potential(cloud_of(points[0]), 1.0, Grid([(-0.5, 6.5, 7)]))["effective_potential_standard_error"][0, 1:]
+    with np.errstate(divide="ignore"):
+        stated = np.sqrt(1 / counts - 1 / count)
+        deviation = np.abs(np.log(counts / expected))
+    np.testing.assert_allclose(found, np.where(known[0], stated[0], np.nan), rtol=1e-9)
+    covered = (known & (deviation < 2 * stated)).sum(axis=0) / known.sum(axis=0)
+    assert np.all((covered > 0.93) & (covered < 0.98))
+    half_error = (np.log(np.where(known, counts, 1)) - np.log(expected) + np.where(known, stated, 0) ** 2 / 2) * known
+    np.testing.assert_allclose((half_error.sum(axis=0) / known.sum(axis=0))[3:], 0, atol=0.03)
+
+
+def test_kernels_show_the_potential_with_their_bias_stated():
+    rng = np.random.default_rng(10)
+    cloud = cloud_of(np.sqrt(0.1) * rng.normal(size=100_000))
+    line = Grid([(-0.8, 0.8, 33)])
+    result = potential(cloud, 0.1, line, method="kernel").isel(time=0)
+    offset = result["effective_potential"] - Bowl().potential(line.points())
+    corrected = offset - result["effective_potential_bias"]
+    error = np.hypot(result["effective_potential_standard_error"], result["effective_potential_standard_error"][16])
+    assert_within(corrected - corrected[16], 0.0, error)
+    counted = potential(cloud, 0.1, line).isel(time=0)["effective_potential_standard_error"]
+    assert float((result["effective_potential_standard_error"] / counted)[[2, 16, 30]].max()) < 0.9
+    for name in result:
+        assert result[name].attrs == schema.describe(str(name))
+
+
+def test_pooled_frames_are_not_taken_for_independent():
+    rng = np.random.default_rng(11)
+    frame = rng.normal(size=10_000)
+    once = potential(cloud_of(frame), 1.0, Grid([(-2, 2, 8)])).isel(time=0)
+    repeated = potential(cloud_of(*[frame] * 4), 1.0, Grid([(-2, 2, 8)]), pool=True).isel(time=0)
+    for name in ("effective_potential", "effective_potential_standard_error"):
+        np.testing.assert_allclose(repeated[name], once[name], rtol=1e-9, atol=1e-12)
+
+
+def test_a_method_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="method must be histogram or kernel, got 'spline'"):
+        potential(cloud_of(np.zeros(10)), 1.0, method="spline")
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_a_temperature_that_is_none_is_refused(temperature):
     with pytest.raises(ValueError, match="temperature must be positive"):

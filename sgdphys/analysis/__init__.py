@@ -6,17 +6,24 @@ from sgdphys.analysis.drift_diffusion_estimates import drift_and_diffusion
 from sgdphys.analysis.entropies import entropy
 from sgdphys.analysis.entropy_productions import entropy_production
 from sgdphys.analysis.flatness_measures import flatness
+from sgdphys.analysis.fluctuation_symmetries import fluctuation_symmetry
+from sgdphys.analysis.fluctuation_theorems import hatano_sasa, integral_fluctuation, jarzynski
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
 from sgdphys.analysis.held_out_prediction import held_out
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.kernel_densities import kernel_density
 from sgdphys.analysis.linear_drifts import linear_drift
+from sgdphys.analysis.path_entropies import entropy_production_weight
+from sgdphys.analysis.path_works import path_work
 from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
+from sgdphys.analysis.stationary_energies import stationary_energies, stationary_energy
 from sgdphys.analysis.total_variations import total_variation
+from sgdphys.analysis.uncertainty_relations import uncertainty_ratio
 
 __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "flatness", "free_energy", "held_out", "histogram", "kernel_density", "linear_drift",
-    "potential", "relative_entropy", "total_variation",
+    "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy", "hatano_sasa",
+    "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift", "path_work",
+    "potential", "relative_entropy", "stationary_energies", "stationary_energy", "total_variation", "uncertainty_ratio",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,16 +13,19 @@ from numpy.typing import NDArray
 from sgdphys.kernels import ObserverKernel
 from sgdphys.kernels.energies import listed
 from sgdphys.kernels.observing import GRANULE
+from sgdphys.kernels.staged_work import staged_work
 from sgdphys.kernels.work import work
 from sgdphys.landscapes.quadratic import Quadratic
 from sgdphys.observers.naming import NamedObserver
 from sgdphys.observers.observation import Observation, Run, Timing, Variables
+from sgdphys.observers.staged_energies import StagedEnergy
 from sgdphys.protocols import Landscape, Term
 
 __all__ = ["Work"]
 
 Array = NDArray[np.float64]
 _KERNEL = ObserverKernel(work)
+_OF_STAGES = ObserverKernel(staged_work)
 _FEWEST = 100  # effective samples below which an exponential average means little
 
 
@@ -38,7 +42,9 @@ class Work(NamedObserver):
 
     From the stationary state of D = 1 on, :math:`e^{-f/T}`, the average :math:`\langle e^{-w} \rangle` is
     :math:`Z_1/Z_0` up to the bias of the time step. For other D that state is :math:`e^{-\Phi/T}` with another
-    potential, f/c for D = c 1: give it as ``energy``. At T = 0 the reduced work is NaN. In underdamped motion f is
+    potential, f/c for D = c 1: give it as ``energy``. That of SGD with Gaussian noise depends on the learning rate as
+    well: with an energy for each stage of the schedule the average is :math:`Z_1/Z_0` without any bias
+    (:func:`sgdphys.analysis.stationary_energies`). At T = 0 the reduced work is NaN. In underdamped motion f is
     :math:`f + v^2/2` throughout; SGD with momentum, whose velocity is another quantity, is refused.
 
     Variables: ``work``, ``reduced_work``, ``heat`` (taken up; all of the particle, NaN where it is lost), and
@@ -49,24 +55,29 @@ class Work(NamedObserver):
     ----------
     energy
         ``"loss"``, that of the landscape that is simulated, with the weight decay of SGD; or another landscape, such
-        as a quadratic Phi. One with a protocol is taken to follow that of the run.
+        as a quadratic Phi. One with a protocol is taken to follow that of the run. Or a list of pairs (landscape,
+        number of steps), an energy for each stage of an ``SGDSchedule``; the last one holds after its end.
     name
         Word that begins the names of the variables.
 
     Raises
     ------
     ValueError
-        The energy is no landscape.
+        The energy is no landscape and no list of stages.
 
     References
     ----------
     Jarzynski 1997, Phys. Rev. Lett. 78, 2690, equation 2; Hatano & Sasa 2001, Phys. Rev. Lett. 86, 3463, for Phi.
     """
 
-    energy: Literal["loss"] | Landscape = "loss"
+    energy: Literal["loss"] | Landscape | StagedEnergy | Sequence[tuple[Landscape, int]] = "loss"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.energy, (list, tuple)):
+            object.__setattr__(self, "energy", StagedEnergy(self.energy))
+        if isinstance(self.energy, StagedEnergy):
+            return
         if not (isinstance(self.energy, str) and self.energy == "loss") and not hasattr(self.energy, "potential_terms"):
             raise ValueError(f"energy must be 'loss' or a landscape, got {self.energy!r:.60}")
 
@@ -97,12 +108,10 @@ class Work(NamedObserver):
                 "Work is not known for SGD with momentum, whose state with velocities is not exp(-f/T); use one of the "
                 "underdamped integrators, BAOAB for one, or momentum=0"
             )
-        base, drive = self._parts(run)
-        if run.temperature is not None and not hasattr(run.landscape, "protocol"):
-            raise ValueError("Work needs something that changes: a landscapes.Driven, or a temperature in time")
+        kernel, parameters = self._of_stages(run) if isinstance(self.energy, StagedEnergy) else self._of_one(run)
         return Observation(
-            kernel=_KERNEL,
-            parameters=np.concatenate([[run.dim, run.bound, run.first], listed(base), listed(drive)]),
+            kernel=kernel,
+            parameters=parameters,
             result=lambda own, _tables, _times: self.named(_variables(own)),
             every_step=True,
             own_rows=3,
@@ -112,13 +121,25 @@ class Work(NamedObserver):
             initial=np.nan,
         )
 
+    def _of_stages(self, run: Run) -> tuple[ObserverKernel, Array]:
+        assert isinstance(self.energy, StagedEnergy)
+        _check_dim(self.energy, run)
+        if hasattr(run.landscape, "protocol"):
+            raise ValueError("an energy in stages needs a landscape without a protocol; give one with the protocol")
+        return _OF_STAGES, self.energy.numbers(run.dim, run.bound, run.first)
+
+    def _of_one(self, run: Run) -> tuple[ObserverKernel, Array]:
+        base, drive = self._parts(run)
+        if run.temperature is not None and not hasattr(run.landscape, "protocol"):
+            raise ValueError("Work needs something that changes: a landscapes.Driven, or a temperature in time")
+        return _KERNEL, np.concatenate([[run.dim, run.bound, run.first], listed(base), listed(drive)])
+
     def _parts(self, run: Run) -> tuple[Any, Any]:
         """Return the terms of the energy that stay, and of those that the protocol multiplies."""
         energy: Any = run.landscape if isinstance(self.energy, str) else self.energy
         if not hasattr(energy, "potential_terms"):
             raise ValueError(f"{type(energy).__name__} has no potential: give Work(energy=...) a landscape")
-        if energy.dim != run.dim:
-            raise ValueError(f"the energy must have {run.dim} coordinates like the run, got {energy.dim}")
+        _check_dim(energy, run)
         decay = self._decay(run)
         if not hasattr(energy, "protocol"):
             return (*energy.potential_terms(), *decay), ()
@@ -130,6 +151,11 @@ class Work(NamedObserver):
         if not isinstance(self.energy, str) or run.weight_decay == 0:
             return ()
         return Quadratic(run.weight_decay * np.eye(run.dim)).potential_terms()
+
+
+def _check_dim(energy: Any, run: Run) -> None:
+    if energy.dim != run.dim:
+        raise ValueError(f"the energy must have {run.dim} coordinates like the run, got {energy.dim}")
 
 
 def _variables(own: Array) -> Variables:

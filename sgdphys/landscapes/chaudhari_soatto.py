@@ -28,7 +28,7 @@ class ChaudhariSoatto(Field):
 
     The exponent is at most 1/2 and written so that it does not overflow. As :math:`c\,e^{-\Phi}` has no divergence,
     :math:`p = e^{-\Phi}/Z` for every :math:`\lambda` at T = 1 (at no other T unless :math:`\lambda = 0`), with
-    Z = 7.623464, :math:`E x^2` = 1.041797, :math:`E y^2` = 1. The stationary state circulates at the area
+    Z = 7.623468, :math:`E x^2` = 1.041797, :math:`E y^2` = 1. The stationary state circulates at the area
     0.412095 :math:`\lambda` a time and produces entropy at the rate 0.681382 :math:`\lambda^2`. c itself does have a
     divergence.
 

@@ -61,7 +61,7 @@ def fit(dataset: xr.Dataset) -> tuple[Axes, Array, Array | None, tuple[str, ...]
 
 def _axis_names(dataset: xr.Dataset) -> tuple[str, ...]:
     if "drift" not in dataset or dataset["drift"].ndim < 2 or dataset["drift"].dims[-1] != "coordinate":
-        raise ValueError("measured drift is a Dataset with drift(x, ..., coordinate), see analysis.drift_diffusion")
+        raise ValueError("measured drift is a Dataset with drift(x, ..., coordinate), see analysis.drift_and_diffusion")
     names = tuple(map(str, dataset["drift"].dims[:-1]))
     if len(names) != dataset.sizes["coordinate"]:
         raise ValueError(f"drift has {dataset.sizes['coordinate']} components on a grid of {len(names)} coordinates")

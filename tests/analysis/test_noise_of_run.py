@@ -45,6 +45,38 @@ def test_nothing_is_said_where_nothing_is_wrong():
         free_energy(cloud(diagonal).drop_attrs(), BOWL, temperature=0.1)
 
 
+TURNING = sp.landscapes.Field(sp.landscapes.Quadratic(np.eye(2)), [[0.0, -2.0], [2.0, 0.0]])  # keeps exp(-f/T)
+OFF_CENTRE = sp.landscapes.Field(BOWL, [[0.0, -2.0], [2.0, 0.0]])
+EXAMPLE = sp.landscapes.ChaudhariSoatto(1.5)  # keeps exp(-f/T) at T = 1 alone
+
+
+def turned(landscape):
+    options = {"temperature": 1.0, "dt": 0.1, "n_steps": 5, "n_particles": 50, "start": 0.5, "save_at": [0.5]}
+    return sp.simulate(landscape, **options)
+
+
+@pytest.mark.parametrize("landscape", [OFF_CENTRE, 2.0 * EXAMPLE, EXAMPLE + sp.landscapes.Linear([1.0, 0.0])])
+def test_the_loss_is_no_potential_where_a_circulation_changes_the_state(landscape):
+    own = turned(landscape)
+    with pytest.warns(UserWarning, match="circulating part.* not its potential .* at T = 1, .*give the stationary"):
+        free_energy(own, landscape, temperature=1.0)
+
+
+def test_the_gradient_part_is_that_of_the_run():
+    with pytest.warns(UserWarning, match="circulating part"):
+        free_energy(turned(OFF_CENTRE), BOWL, temperature=1.0)
+    with pytest.warns(UserWarning, match="circulating part"):
+        free_energy(turned(EXAMPLE), EXAMPLE, temperature=2.0)
+
+
+def test_a_circulation_that_keeps_the_state_is_passed_over():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for landscape in (TURNING, EXAMPLE):
+            free_energy(turned(landscape), landscape, temperature=1.0)
+        free_energy(turned(TURNING), TURNING.base, temperature=1.0)
+
+
 def test_densities_are_looked_at_too():
     density = sp.fokker_planck.stationary(BOWL, Diagonal([1.0, 2.0]), temperature=0.1, grid=GRID)
     with pytest.warns(UserWarning, match="not D = c I"):

@@ -25,6 +25,7 @@ _DRAWS = 400  # of the multinomial distribution, for the spread; 3.5 percent of 
 _DRAWN_CELLS = 40_000_000  # at most, over all draws
 _FEWEST_EXPECTED = 5.0  # particles in a cell of the chi-square statistic
 _SAME_TIME = 1e-9
+_RARE = 1e-12  # expected particles in a cell
 
 
 def total_variation(
@@ -181,8 +182,10 @@ def _mean_deviations(size: int, probabilities: Array) -> Array:
     """Return E|N - n p| of binomial counts: 2 m (1 - p) P(N = m) with m = floor(n p) + 1."""
     above = np.floor(size * probabilities) + 1
     inside = np.clip(probabilities, 0.0, 1.0)
-    chance = np.where((inside > 0) & (inside < 1), binom.pmf(np.minimum(above, size), size, inside), 0.0)
-    return np.asarray(2 * above * (1 - inside) * chance)
+    plain = (size * inside > _RARE) & (inside < 1)  # smaller ones overflow inside scipy, and give 2 n p
+    chance = binom.pmf(np.minimum(above, size), size, np.where(plain, inside, 0.5))
+    rare = np.where(inside < 1, 2 * size * inside, 0.0)
+    return np.where(plain, 2 * above * (1 - inside) * chance, rare)
 
 
 @functools.lru_cache(maxsize=16)

@@ -45,7 +45,8 @@ def total_variation(
     Parameters
     ----------
     dataset
-        A cloud, or a density on the grid of the reference. Particles that left for infinity lie outside the grid.
+        A cloud, or a density on the grid of the reference. Particles that left for infinity lie outside the grid; those
+        of a periodic landscape have to be wrapped into it first.
     reference
         A density. Where it has several frames, frames of equal time are compared; a single one serves all times.
     time
@@ -145,7 +146,7 @@ def _cells(density: xr.Dataset, frame: int, merge: int) -> Array:
 
 def _counts(cloud: xr.Dataset, frame: int, grid: Grid, merge: int) -> Array:
     """Return how many particles lie in the merged cells and, last, outside."""
-    points = np.asarray(cloud["position"].values[frame], dtype=np.float64)
+    points = np.asarray(cloud["position"].isel(time=frame).values, dtype=np.float64)
     finite = points[np.isfinite(points).all(axis=1)]
     cells = occupied_cells(finite, grid)
     inside = np.bincount(cells[cells >= 0], minlength=grid.size).astype(np.float64)

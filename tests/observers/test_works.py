@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from asserts import assert_excluded, assert_within
+from asserts import assert_excluded, assert_same_bits, assert_within
 from linear_drifts import BROKEN_BALANCE
 from scipy.linalg import solve_continuous_lyapunov
 
@@ -212,3 +212,61 @@ def test_without_noise_there_is_no_reduced_work():
     )  # fmt: skip
     assert np.isfinite(cloud["work"]).all()
     assert np.isnan(cloud["reduced_work"]).all()
+
+
+STAGES = sp.SGDSchedule(
+    [(sp.SGD(lr=0.1, batch_size=1), 3), (sp.SGD(lr=0.05, batch_size=1), 1), (sp.SGD(lr=0.05, batch_size=4), 5)]
+)
+BENT = sp.landscapes.Quadratic([[1.0, 0.3], [0.3, 2.0]])
+LANDSCAPES = (BENT, 2 * BENT, sp.landscapes.Expression("x**4/4 + y**2/2 + 1"))
+
+
+def staged(**options):
+    energies = list(zip(LANDSCAPES, (3, 1, 5), strict=True))
+    return sp.simulate(
+        BENT, Full([[1.0, 0.5], [0.5, 1.0]]), sgd=STAGES, observers=[Work(energies)],
+        **{"n_particles": 5000, "save_at": 10, "start": [0.5, 0.2], **options},
+    )  # fmt: skip
+
+
+def test_an_energy_for_each_stage():
+    """The energies change with the stages, at the positions where the stages end."""
+    cloud = staged()
+    x, t = cloud["position"].values, [0.05, 0.025, 0.00625]
+    f = [[energy.potential(x[step]) for energy in LANDSCAPES] for step in range(10)]
+    changes = [(3, 0, 1), (4, 1, 2)]  # after that many steps from one stage to the next
+    np.testing.assert_allclose(cloud["work"], sum(f[k][b] - f[k][a] for k, a, b in changes), rtol=1e-9, atol=1e-12)
+    reduced = sum(f[k][b] / t[b] - f[k][a] / t[a] for k, a, b in changes)
+    np.testing.assert_allclose(cloud["reduced_work"], reduced, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(cloud["heat"] + cloud["work"], f[9][2] - f[0][0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:the average of exp:UserWarning")  # the parts do not start from equilibrium
+def test_energies_of_stages_in_any_blocks_and_after_a_pause(monkeypatch):
+    whole = staged()
+    for options in ({"threads": 1, "block_size": 64}, {"threads": 2, "block_size": 4096}):
+        assert_same_bits(staged(**options)["reduced_work"].values, whole["reduced_work"].values)
+    monkeypatch.setattr("sgdphys.simulation.stretches.SECONDS", 1e-12)
+    assert_same_bits(staged(block_size=128)["reduced_work"].values, whole["reduced_work"].values)
+    monkeypatch.undo()
+    first = staged(n_steps=3)
+    later = staged(start=first, n_particles=None)
+    parts = first["reduced_work"] + later["reduced_work"]
+    np.testing.assert_allclose(parts, whole["reduced_work"], rtol=1e-9, atol=1e-12)
+
+
+def test_energies_of_stages_that_do_not_fit_are_refused():
+    for stages, message in (
+        ([], "at least one pair"),
+        ([ONE], "must be a pair"),
+        ([(ONE, 0)], "number of steps of stage 0 must be a positive integer"),
+        ([("x**2", 3)], "must be a landscape without a protocol"),
+        ([(ONE, 3), (sp.landscapes.Quadratic(np.eye(2)), 3)], "equally many coordinates"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Work(stages)
+    run = {"temperature": 1.0, "dt": 0.1, "t1": 0.5}
+    with pytest.raises(ValueError, match="must have 2 coordinates"):
+        sp.simulate(BENT, observers=[Work([(ONE, 3)])], **run)
+    with pytest.raises(ValueError, match="needs a landscape without a protocol"):
+        sp.simulate(Driven(ONE, ONE, sp.schedules.Linear(0, 1, 0, 1)), observers=[Work([(ONE, 3)])], **run)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sgdphys.plots.clouds import draw_cloud
+    from sgdphys.plots.currents import draw_current
     from sgdphys.plots.densities import draw_density
     from sgdphys.plots.energies import draw_energies
     from sgdphys.plots.figures import save_figure
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "draw_cloud": "clouds",
+    "draw_current": "currents",
     "draw_dataset": "recognition",
     "draw_density": "densities",
     "draw_energies": "energies",
@@ -28,8 +30,8 @@ _NAMES = {
 }
 
 __all__ = [
-    "draw_cloud", "draw_dataset", "draw_density", "draw_energies", "draw_network_sweep", "draw_temperature_sweep",
-    "save_figure",
+    "draw_cloud", "draw_current", "draw_dataset", "draw_density", "draw_energies", "draw_network_sweep",
+    "draw_temperature_sweep", "save_figure",
 ]  # fmt: skip
 
 

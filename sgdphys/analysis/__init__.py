@@ -17,13 +17,15 @@ from sgdphys.analysis.path_entropies import entropy_production_weight
 from sgdphys.analysis.path_works import path_work
 from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
+from sgdphys.analysis.projections import project
 from sgdphys.analysis.stationary_energies import stationary_energies, stationary_energy
 from sgdphys.analysis.total_variations import total_variation
 from sgdphys.analysis.uncertainty_relations import uncertainty_ratio
 
 __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy", "hatano_sasa",
-    "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift", "path_work",
-    "potential", "relative_entropy", "stationary_energies", "stationary_energy", "total_variation", "uncertainty_ratio",
+    "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy",
+    "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift",
+    "path_work", "potential", "project", "relative_entropy", "stationary_energies", "stationary_energy",
+    "total_variation", "uncertainty_ratio",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from sgdphys.analysis.gaussian_distances import (
     squared_wasserstein,
     symmetric_relative_entropy,
 )
+from sgdphys.analysis.projections import project
 
 if TYPE_CHECKING:
     from sgdphys.protocols import Array
@@ -73,8 +74,7 @@ def _projected(real: xr.Dataset, sim: xr.Dataset) -> xr.Dataset:
         schema.validate_cloud(cloud)
     if "basis" not in sim or "basis" in real or real.sizes[schema.COORDINATE] != sim.sizes[schema.PARAMETER]:
         return real
-    reduced = (real["position"].values - sim["origin"].values) @ sim["basis"].values
-    return xr.Dataset({"position": (real["position"].dims, reduced)}, coords={"time": real["time"]})
+    return project(real, sim)
 
 
 def _points(cloud: xr.Dataset, name: str, after: float | None) -> Array:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from sgdphys.fokker_planck.density_datasets import configuration_text
+from sgdphys import schema
+from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
-from sgdphys.fokker_planck.elimination import absorption_of, chain_of, eliminate, elimination_fits
-from sgdphys.fokker_planck.factorisation import factorise
-from sgdphys.fokker_planck.initial_densities import point_weights
-from sgdphys.fokker_planck.targets import alive, read_target, with_targets
+from sgdphys.fokker_planck.exit_sums import exit_sums
+from sgdphys.fokker_planck.starting_points import start_weights
+from sgdphys.fokker_planck.targets import read_target, with_targets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from sgdphys.protocols import Array, Landscape, Noise
     from sgdphys.sgd import SGD
 
-__all__ = ["mean_first_passage_time", "passage_times"]
-
-_EXACT, _TOLERABLE = 1e-9, 1e-3  # relative rounding error of a factorisation: no need for better, no longer a result
+__all__ = ["mean_first_passage_time", "passage_times", "read_exits"]
 
 
 def mean_first_passage_time(
@@ -35,15 +33,16 @@ def mean_first_passage_time(
     temperature: float | None = None,
     sgd: SGD | None = None,
     grid: Grid,
-    start: ArrayLike,
-    target: Region,
+    start: ArrayLike | None = None,
+    target: Region | None = None,
 ) -> xr.DataArray:
-    r"""Return the mean time until a particle first enters a region, between reflecting walls.
+    r"""Return the mean time until a particle first enters a region or reaches an absorbing wall.
 
     It solves :math:`L^{\mathsf T} \tau = -1` outside the region with :math:`\tau = 0` on it. A target such as
-    ``"x > 1"`` absorbs exactly at its edge, wherever the edge lies in a cell, and the error is of second order in the
-    spacing. The edge of any other region counts as running through the nearest cell centres inside, up to one spacing
-    away. Towards a straight edge the time is interpolated to 0 on it.
+    ``"x > 1"`` absorbs exactly at its edge, wherever the edge lies in a cell, as absorbing walls do, and the error is
+    of second order in the spacing; of first order where the diffusion is along no axis and hops are long. The edge of
+    any other region counts as running through the nearest cell centres inside, up to one spacing away. Towards a
+    straight edge the time is interpolated to 0 on it.
 
     Times of any length keep a small relative error on a line and wherever elimination without subtraction fits (band^2
     times cells below 4e9, such as 250 x 250). Larger grids are factorised, which rounding allows as long as 1e-16 times
@@ -52,50 +51,80 @@ def mean_first_passage_time(
     Parameters
     ----------
     landscape, noise, temperature, sgd, grid
-        As in :func:`sgdphys.fokker_planck.evolve`.
+        As in :func:`sgdphys.fokker_planck.evolve`, but constant in time.
     start
         Scalar or (coordinate,), in x; between centres the time is interpolated linearly. In the target, or on the edge
-        of a half space, it is 0.
+        of a half space, it is 0. None for all cells.
     target
-        Region as text, or a callable of points (cell, coordinate) that returns for each whether it is inside.
+        Region as text, or a callable of points (cell, coordinate) that returns for each whether it is inside; None
+        for the absorbing walls alone.
 
     Returns
     -------
     xr.DataArray
-        The time, zero-dimensional, in x^2/loss; the attribute ``standard_error`` is 0, for nothing was sampled.
+        The time, in x^2/loss, zero-dimensional or (x, ...); the attribute ``standard_error`` is 0, for nothing was
+        sampled.
 
     Raises
     ------
     ValueError
-        The start lies outside the walls, the target holds no cell centre or all of them, the time is too long for a
-        number, or rounding spoils it.
+        The start lies outside the walls, the target holds no cell centre or all of them, there is no exit, the time is
+        too long for a number, or rounding spoils it.
     """
     operator = steady_operator(landscape, noise, temperature, sgd, grid)
-    point_weights(start, grid)  # refuses what is no point between the walls
-    point = np.broadcast_to(np.asarray(start, dtype=np.float64), (grid.dim,)).copy()
-    region = read_target(target, grid)
-    time = 0.0
-    if not region.holds(point):
-        time = _time_from(point, passage_times(with_targets(operator, [region])), region, grid)
-    attributes = {"units": "x^2/loss", "long_name": "mean time of first passage", "standard_error": 0.0}
+    names = axis_names(landscape, grid)
+    targets = [] if target is None else [read_target(target, grid)]
     text = configuration_text("mean_first_passage_time", landscape, noise, temperature, sgd, grid)
-    return xr.DataArray(time, name="mean_first_passage_time", attrs={**attributes, "configuration": text})
+    attributes = {**schema.describe("mean_first_passage_time"), "standard_error": 0.0, "configuration": text}
+    if start is None:
+        field = _finite(passage_times(read_exits(operator, targets))).reshape(grid.shape)
+        return xr.DataArray(field, dict(zip(names, grid.centres, strict=True)), names, "mean_first_passage_time",
+                            attributes)  # fmt: skip
+    time = _time_from(start, operator, targets, names)
+    return xr.DataArray(time, name="mean_first_passage_time", attrs=attributes)
 
 
-def _time_from(point: Array, times: Array, target: Target, grid: Grid) -> float:
-    share, edge = 1.0, target.edge
-    if edge is not None:  # past the last centre outside, the time falls to zero at the edge
-        outside = grid.points()[~target.inside, edge.coordinate]
-        last = outside[np.abs(outside - edge.level).argmin()]
-        if abs(point[edge.coordinate] - edge.level) < abs(last - edge.level):
-            share = abs(point[edge.coordinate] - edge.level) / abs(last - edge.level)
-            point = point.copy()
-            point[edge.coordinate] = last
-    weights = point_weights(point, grid)
-    time = share * float(weights[weights > 0] @ times[weights > 0])
-    if not np.isfinite(time):
+def _time_from(start: ArrayLike, operator: Operator, targets: list[Target], names: list[str]) -> float:
+    point = np.asarray(start, dtype=np.float64)
+    if point.shape in {(), (operator.grid.dim,)} and any(
+        target.holds(np.broadcast_to(point, (operator.grid.dim,))) for target in targets
+    ):  # even where the target holds every centre
+        start_weights(start, operator, [], names)
+        return 0.0
+    bounded = read_exits(operator, targets)
+    return float(_finite(np.array(start_weights(start, bounded, targets, names).value(passage_times(bounded)))))
+
+
+def _finite(times: Array) -> Array:
+    if not np.all(np.isfinite(times)):
         raise ValueError("the time is too long for a number (above 1e308): raise the temperature or refine the grid")
-    return time
+    return times
+
+
+def read_exits(operator: Operator, targets: list[Target]) -> Operator:
+    """Return the operator with an exit for each target after those for absorbing walls; there has to be one.
+
+    Parameters
+    ----------
+    operator
+        Operator on a grid.
+    targets
+        Regions without common cells.
+
+    Returns
+    -------
+    Operator
+        With all exits.
+
+    Raises
+    ------
+    ValueError
+        There is no exit, or the targets overlap or leave no cell.
+    """
+    bounded = with_targets(operator, targets)
+    if not bounded.exits:
+        raise ValueError("nothing leaves: give a target, or a grid with boundaries='absorbing'")
+    return bounded
 
 
 def passage_times(operator: Operator) -> Array:
@@ -110,50 +139,5 @@ def passage_times(operator: Operator) -> Array:
     -------
     Array
         The times.
-
-    Raises
-    ------
-    ValueError
-        Rounding spoils them.
     """
-    fits = elimination_fits(operator)
-    if operator.grid.dim == 1 and fits:
-        return _eliminated_times(operator)
-    times, error = _factorised_times(operator)
-    if error > _EXACT and fits:
-        return _eliminated_times(operator)
-    if error > _TOLERABLE:
-        raise ValueError(
-            f"the mean time is lost in rounding, with a relative error of about {min(error, 1.0):.1g}: "
-            "raise the temperature or use fewer cells, at most 250 x 250 of them"
-        )
-    return times
-
-
-def _factorised_times(operator: Operator) -> tuple[Array, float]:
-    times = np.zeros(operator.grid.size)
-    outside = np.flatnonzero(alive(operator))
-    matrix = operator.matrix[outside][:, outside]
-    try:
-        times[outside] = factorise(-matrix)(np.ones(outside.size), transposed=True)
-    except RuntimeError:  # singular to rounding
-        return times, np.inf
-    broken = not np.all(np.isfinite(times)) or times[outside].min() <= 0
-    error = np.finfo(np.float64).eps * np.abs(matrix.diagonal()).max() * times.max()
-    return times, np.inf if broken else float(error)
-
-
-def _eliminated_times(operator: Operator) -> Array:
-    outside = alive(operator)
-    chain = chain_of(operator)
-    duration = outside.astype(np.float64)[chain.order]
-    times = np.zeros(outside.size)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # too long a time is refused by who asked
-        totals = eliminate(chain, np.where(outside, absorption_of(operator), 1.0)[chain.order], duration)
-        for place in range(times.size):
-            first = max(0, place - chain.band)
-            waiting = chain.rates[place, chain.band + first - place : chain.band] @ times[first:place]
-            times[place] = (duration[place] + waiting) / totals[place]
-    ordered = np.empty_like(times)
-    ordered[chain.order] = times
-    return ordered
+    return np.asarray(exit_sums(operator, np.ones((1, operator.grid.size)))[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sgdphys.kernels import FieldKernel
-from sgdphys.landscapes import DoubleWell, Expression, MuellerBrown
+from sgdphys.landscapes import ChaudhariSoatto, DoubleWell, Expression, Field, MuellerBrown, Quadratic
 from sgdphys.testing import check_landscape
 
 POINTS = np.random.default_rng(0).normal(size=(12, 1))
@@ -48,6 +48,29 @@ def test_ours_pass():
 def test_wrong_ones_are_told_apart(message):
     with pytest.raises(AssertionError, match=message):
         check_landscape(changed(**WRONG[message]), POINTS)
+
+
+class Turned(ChaudhariSoatto):
+    """A field whose gradient has the wrong sign of the circulation."""
+
+    def gradient_terms(self):
+        return (*self.base.gradient_terms(), *self.circulation_terms())
+
+
+class Pushed(Field):
+    """A field whose potential is not that of its base."""
+
+    def potential_terms(self):
+        return tuple(term.scaled(2.0) for term in self.base.potential_terms())
+
+
+def test_a_circulating_part_is_checked():
+    plane = np.random.default_rng(1).normal(size=(12, 2))
+    check_landscape(ChaudhariSoatto(), plane)
+    with pytest.raises(AssertionError, match="not that of the base minus the circulation"):
+        check_landscape(Turned(), plane)
+    with pytest.raises(AssertionError, match="the potential is not that of the base"):
+        check_landscape(Pushed(Quadratic(np.eye(2)), np.eye(2)), plane)
 
 
 def test_what_is_no_landscape_is_told():

@@ -65,10 +65,26 @@ def _joined(texts: dict[str, str]) -> str:
 def _add(function: Function, bindings: dict[str, Function], texts: dict[str, str]) -> None:
     namespace = function.__globals__ | bindings
     for name in function.__code__.co_names:
-        if name in namespace and name not in texts and name not in POINTERS:
+        if name not in namespace or name in POINTERS:
+            continue
+        if name in texts:
+            _check_same(name, namespace[name], texts[name])
+        else:
             _add_name(name, namespace[name], bindings, texts)
+    texts[function.__name__] = _helper(function)
+
+
+def _helper(function: Function) -> str:
     flags = ", ".join(map(repr, fast_math_flags(function)))
-    texts[function.__name__] = f"@helper({flags})\n{textwrap.dedent(inspect.getsource(function))}"
+    return f"@helper({flags})\n{textwrap.dedent(inspect.getsource(function))}"
+
+
+def _check_same(name: str, value: Any, text: str) -> None:
+    """Refuse one name with two meanings: all functions of a generated module share one namespace."""
+    is_function = inspect.isfunction(value)
+    meant = _helper(value) if is_function and value.__name__ == name else None if is_function else _literal(name, value)
+    if meant is not None and meant != text:
+        raise ValueError(f"{name!r} means {meant[:60]!r} here and {text[:60]!r} elsewhere in one kernel: rename one")
 
 
 def _add_name(name: str, value: Any, bindings: dict[str, Function], texts: dict[str, str]) -> None:
@@ -76,7 +92,16 @@ def _add_name(name: str, value: Any, bindings: dict[str, Function], texts: dict[
         _add(value, bindings, texts)
         if value.__name__ != name:
             texts[name] = f"{name} = {value.__name__}"
-    elif isinstance(value, np.generic):
-        texts[name] = f"{name} = np.{type(value).__name__}({value.item()!r})"
-    elif isinstance(value, (bool, int, float)):
-        texts[name] = f"{name} = {value!r}" if np.isfinite(value) else f"{name} = np.{value!r}"
+    else:
+        literal = _literal(name, value)
+        if literal is not None:
+            texts[name] = literal
+
+
+def _literal(name: str, value: Any) -> str | None:
+    """Return the line that gives a number its name; None for what is no number."""
+    if isinstance(value, np.generic):
+        return f"{name} = np.{type(value).__name__}({value.item()!r})"
+    if isinstance(value, (bool, int, float)):
+        return f"{name} = {value!r}" if np.isfinite(value) else f"{name} = np.{value!r}"
+    return None

@@ -187,4 +187,6 @@ def _described(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "configuration"):
+        return value.configuration()
     return value.tolist() if hasattr(value, "tolist") else type(value).__qualname__

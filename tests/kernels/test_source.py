@@ -1,8 +1,10 @@
 """The text of generated modules: everything a kernel names, in order, and nothing stale."""
 
 import math
+import types
 
 import numpy as np
+import pytest
 
 from sgdphys.kernels import normals, vector_math
 from sgdphys.kernels.source import FAST_MATH, fast_math_flags, helpers_text, source_text
@@ -62,3 +64,15 @@ def test_helpers_text_holds_each_function_once():
 
 def test_a_changed_binding_changes_the_text():
     assert source_text(outer, {"step_of": inner}) != source_text(outer, {"step_of": middle})
+
+
+def test_one_name_with_two_numbers_is_refused():
+    # in one module the last COUNT would silently stand for both
+    calling = types.FunctionType(twice.__code__, {"inner": inner, "SCALE": np.float32(2.5)}, "twice")
+    with pytest.raises(ValueError, match=r"'SCALE' means .*2\.5.* here and .*1\.5.* elsewhere in one kernel"):
+        source_text(calling)
+
+
+def twice(x):
+    """Uses a helper, then a number."""
+    return inner(x) * SCALE

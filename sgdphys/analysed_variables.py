@@ -54,7 +54,7 @@ _NUMBERS: tuple[_Line, ...] = (  # without one
     ("expected_noise_scale", (TIME,), "loss^2/x^2", "mean of the trace of D over the number of coordinates"),
     ("apparent_potential_distance", (TIME,), "1", "distance of -log p from f/(cT) with the noise of sampling in it"),
     ("expected_potential_distance", (TIME,), "1", "distance of -log p from f/(cT) by the noise of sampling alone"),
-    ("potential_distance_z", (TIME,), "1", "excess of the squared distance over that of sampling, in its deviations"),
+    ("potential_distance_z", (TIME,), "1", "excess of the apparent distance over that of sampling, as a normal deviate"),
     ("fitted_mass", (TIME,), "1", "probability in the cells that a fit uses"),
     ("interval_start", ("interval",), "x^2/loss", "time at which an interval begins"),
     ("interval_end", ("interval",), "x^2/loss", "time at which an interval ends"),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Energy = Callable[[Array], Array]
 
-__all__ = ["free_energy", "relative_entropy"]
+__all__ = ["energy_of", "free_energy", "relative_entropy"]
 
 
 def free_energy(
@@ -91,7 +91,7 @@ def free_energy(
     check_temperature(temperature)
     check_method(method)
     frames = frame_count(dataset)
-    energy = _energy(potential, temperature)
+    energy = energy_of(potential, temperature)
     warn_where_the_loss_is_not_the_potential(dataset, potential, temperature)
     chosen = "grid"
     if schema.is_density(dataset):
@@ -181,7 +181,8 @@ def _equilibrium(
     return None
 
 
-def _energy(potential: Landscape | Energy | xr.Dataset, temperature: float) -> Energy:
+def energy_of(potential: Landscape | Energy | xr.Dataset, temperature: float) -> Energy:
+    """Return the function of points (particle, coordinate) that a landscape, a callable or a density stands for."""
     if isinstance(potential, xr.Dataset):
         return _interpolated_potential(potential, temperature)
     evaluate = potential.potential if hasattr(potential, "potential") else potential

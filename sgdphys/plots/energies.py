@@ -1,17 +1,30 @@
-"""Entropy, mean potential and free energy over time."""
+"""Entropy, mean potential, free energy and relative entropy over time: of one Dataset, or of several in one picture."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sgdphys.plots.figures import BLUE, GREEN, GREY, RED, axis_label, finish_legend, new_figure
+from sgdphys.plots.figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    RED,
+    axis_label,
+    error_bars,
+    finish_legend,
+    new_figure,
+    ordered_colours,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 __all__ = ["draw_energies"]
 
@@ -21,17 +34,24 @@ _QUANTITIES = {
     "free_energy": ("free energy", "F", GREEN),
     "relative_entropy": ("relative entropy to stationary", "KL", GREY),
 }
+_SEEN = 2.0  # standard errors that a relative entropy must have for a place on a logarithmic axis
+_LOWEST = 1e-12  # of the highest relative entropy; below it is rounding
 
 
-def draw_energies(energies: xr.Dataset, *, reference: xr.Dataset | None = None) -> Figure:
+def draw_energies(energies: xr.Dataset | Mapping[str, xr.Dataset], *, reference: xr.Dataset | None = None) -> Figure:
     """Draw what of entropy, mean potential, free energy and relative entropy a Dataset holds, over time.
+
+    The relative entropy has a logarithmic axis, so that a mode that decays at the rate r is a straight line of slope
+    -2 r. Of a cloud it is drawn where it is above 2 of its standard errors.
 
     Parameters
     ----------
     energies
-        Variables of the schema over ``time``, with their standard errors where they have one.
+        Variables of the schema over ``time``, as from ``analysis.free_energy``, with their standard errors where they
+        have one; or several such Datasets by name, for one picture: those without errors, of grids, become lines,
+        those with errors, of clouds, points with bars of one standard error.
     reference
-        The same from a grid, drawn as a line without errors.
+        The same from a grid, drawn as a line without errors beside a single Dataset.
 
     Returns
     -------
@@ -41,45 +61,77 @@ def draw_energies(energies: xr.Dataset, *, reference: xr.Dataset | None = None) 
     Raises
     ------
     ValueError
-        The Dataset holds none of them.
+        A Dataset holds none of them, or there is none.
     """
-    names = [name for name in _QUANTITIES if name in energies and energies[name].dims == ("time",)]
-    if not names:
-        raise ValueError(f"none of {', '.join(_QUANTITIES)} over time is in this Dataset")
-    columns = len(names) if len(names) < 4 else 2
-    figure, panels = new_figure(columns, len(names) // columns, width=4.0, height=3.2)
-    for name, axes in zip(names, panels, strict=True):
-        _draw_quantity(axes, energies, reference, name)
+    several = isinstance(energies, Mapping) and not hasattr(energies, "sizes")
+    datasets: dict[str, xr.Dataset] = dict(energies) if several else {"": energies}  # type: ignore[arg-type,dict-item]
+    held = [name for name in _QUANTITIES if any(_holds(dataset, name) for dataset in datasets.values())]
+    empty = [label for label, dataset in datasets.items() if not any(_holds(dataset, name) for name in held)]
+    if not held or empty:
+        raise ValueError(
+            f"none of {', '.join(_QUANTITIES)} over time is in this Dataset{' ' * several}{''.join(empty[:1])}"
+        )
+    columns = len(held) if len(held) < 4 else 2
+    figure, panels = new_figure(columns, len(held) // columns, width=4.2, height=3.2)
+    for name, axes in zip(held, panels, strict=True):
+        if several:
+            _draw_several(axes, datasets, name)
+        else:
+            _draw_one(axes, datasets[""], reference, name)
     finish_legend(panels)
     return figure
 
 
-def _draw_quantity(axes: Axes, energies: xr.Dataset, reference: xr.Dataset | None, name: str) -> None:
-    text, symbol, colour = _QUANTITIES[name]
-    time, values = energies["time"].values, energies[name].values
-    axes.plot(
-        time,
-        values,
-        color=colour,
-        linewidth=1.2,
-        marker=".",
-        markersize=4,
-        label="cloud" if reference is not None else None,
-    )
-    error = energies.get(f"{name}_standard_error")
-    if error is not None:
-        band = np.nan_to_num(error.values)
-        axes.fill_between(
-            time,
-            values - 2 * band,
-            values + 2 * band,
-            color=colour,
-            alpha=0.25,
-            linewidth=0,
-            label="± 2 standard errors",
-        )
-    if reference is not None and name in reference:
-        axes.plot(
-            reference["time"].values, reference[name].values, color="black", linestyle="--", linewidth=1.0, label="grid"
-        )
-    axes.set(xlabel=axis_label(energies["time"], "time", "t"), ylabel=axis_label(energies[name], text, symbol))
+def _holds(dataset: xr.Dataset, name: str) -> bool:
+    return name in dataset and dataset[name].dims == ("time",)
+
+
+def _draw_one(axes: Axes, energies: xr.Dataset, reference: xr.Dataset | None, name: str) -> None:
+    colour = _QUANTITIES[name][2]
+    time, values, error = _series(energies, name)
+    label = "cloud" if reference is not None else None
+    axes.plot(time, values, color=colour, linewidth=1.2, marker=".", markersize=4, label=label)
+    if error.any():
+        band: dict[str, Any] = {"alpha": 0.25, "linewidth": 0, "label": "± 2 standard errors"}
+        axes.fill_between(time, values - 2 * error, values + 2 * error, color=colour, **band)
+    if reference is not None and _holds(reference, name):
+        time, values, _ = _series(reference, name)
+        axes.plot(time, values, color="black", linestyle="--", linewidth=1.0, label="grid")
+    _name_axes(axes, energies, name)
+
+
+def _draw_several(axes: Axes, datasets: dict[str, xr.Dataset], name: str) -> None:
+    known = (RED, BLUE, GREEN, PURPLE)
+    colours: Any = known if len(datasets) <= len(known) else ordered_colours(len(datasets))
+    for (label, dataset), colour in zip(datasets.items(), colours, strict=False):
+        if not _holds(dataset, name):
+            continue
+        time, values, error = _series(dataset, name)
+        if error.any():
+            bars = {"markersize": 4.0, "markerfacecolor": "none", "zorder": 3}
+            error_bars(axes, time, values, error, label=label, colour=colour, **bars)
+        else:
+            axes.plot(time, values, color=colour, linewidth=1.5, label=label)
+        _name_axes(axes, dataset, name)
+
+
+def _series(dataset: xr.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return times, values and standard errors (0 where there are none); NaN where a logarithm would not show them."""
+    values = np.asarray(dataset[name].values, dtype=np.float64)
+    error = dataset.get(f"{name}_standard_error")
+    errors = np.zeros_like(values) if error is None else np.nan_to_num(np.asarray(error.values, dtype=np.float64))
+    if name == "relative_entropy":
+        least = np.maximum(_SEEN * errors, _LOWEST * np.nanmax(values, initial=0.0))
+        values = np.where(values > least, values, np.nan)
+    return np.asarray(dataset["time"].values, dtype=np.float64), values, errors
+
+
+def _name_axes(axes: Axes, dataset: xr.Dataset, name: str) -> None:
+    text, symbol, _ = _QUANTITIES[name]
+    axes.set(xlabel=axis_label(dataset["time"], "time", "t"), ylabel=axis_label(dataset[name], text, symbol))
+    if name != "relative_entropy":
+        return
+    if any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
+        axes.set_yscale("log")
+    elif not axes.texts:
+        axes.text(0.5, 0.5, "0 within errors", transform=axes.transAxes, ha="center", color=GREY)

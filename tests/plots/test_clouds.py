@@ -44,7 +44,7 @@ def test_chosen_frames(cloud, labels):
 
 
 def test_two_coordinates(plane_cloud):
-    grid = sp.Grid([(-1.5, 1.2, 60), (-0.5, 2.0, 60)])
+    grid = sp.Grid([(-2.2, 1.7, 60), (-1.0, 2.6, 60)])
     stationary = sp.fokker_planck.stationary(MuellerBrown(), temperature=20.0, grid=grid)
     figure = plots.draw_cloud(plane_cloud, stationary=stationary, landscape=MuellerBrown())
     assert [axes.get_title() for axes in figure.axes[:2]] == [

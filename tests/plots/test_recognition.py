@@ -44,3 +44,16 @@ def test_an_unfinished_store_says_so(temperature_sweep, cloud):
     assert plots.draw_dataset(part).get_suptitle() == "unfinished, 3 of 6 points"
     assert plots.draw_dataset(cloud.assign_attrs(complete=0)).get_suptitle() == "unfinished, 5 frames so far"
     assert plots.draw_dataset(temperature_sweep).get_suptitle() == ""
+
+
+def test_a_density_with_a_current_shows_it():
+    ring = sp.Grid([(-np.pi, np.pi, 60)], boundaries="periodic")
+    tilted = sp.fokker_planck.stationary(sp.landscapes.Expression("cos(x) - x"), temperature=0.3, grid=ring)
+    panels = plots.draw_dataset(tilted).axes
+    assert [axes.get_ylabel() for axes in panels] == ["probability density  [1/x]", "probability current J  [loss/x²]"]
+
+
+def test_a_density_that_leaves_has_no_stationary_line(well):
+    grid = sp.Grid([(-2, 2, 60)], boundaries=[("far", "absorbing")])
+    leaving = sp.fokker_planck.evolve(well, temperature=0.2, grid=grid, start=0.0, times=[1, 2])
+    assert not any(line.get_linestyle() == "--" for line in plots.draw_dataset(leaving).axes[0].lines)

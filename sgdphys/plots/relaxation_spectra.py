@@ -1,0 +1,154 @@
+"""Spectra of relaxation rates: levels beside the slowest modes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sgdphys import schema
+from sgdphys.plots.figures import GREY, coordinate_label, finish_legend, new_figure, ordered_colours, round_text
+from sgdphys.plots.planes import seen_window
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+__all__ = ["draw_relaxation_spectrum", "is_spectrum"]
+
+_SHOWN_MODES = 4
+_SPREAD = 50.0  # ratio of rates above which their axis is logarithmic
+_ZERO = 1e-12  # of the fastest rate, below which a rate is 0
+_SEEN = 2e-3  # of the highest stationary density; left modes are drawn where there is more
+_NEAR = 0.045  # of the axis; levels closer than this share a label
+
+
+def is_spectrum(dataset: xr.Dataset) -> bool:
+    """Return whether a Dataset holds relaxation rates with their modes."""
+    return "relaxation_rate" in dataset and dataset["relaxation_rate"].dims == (schema.MODE,) and "left_mode" in dataset
+
+
+def draw_relaxation_spectrum(spectrum: xr.Dataset) -> Figure:
+    """Draw relaxation rates as levels, and the slowest modes beside them.
+
+    One coordinate: left modes, which say what of a start decays at each rate, and right modes, the densities that do.
+    Two: left modes as planes, red where positive, with their zeros as lines. Modes that turn show their real part,
+    one of each pair.
+
+    Parameters
+    ----------
+    spectrum
+        From ``fokker_planck.relaxation_rates``: ``relaxation_rate(mode)``, ``left_mode(mode, x, ...)``,
+        ``right_mode(mode, x, ...)``.
+
+    Returns
+    -------
+    Figure
+        To show or to save.
+
+    Raises
+    ------
+    ValueError
+        The Dataset is no spectrum.
+    """
+    if not is_spectrum(spectrum):
+        raise ValueError("a relaxation spectrum needs relaxation_rate(mode) and left_mode(mode, x, ...)")
+    dim = spectrum["left_mode"].ndim - 1
+    shown = _distinct_modes(spectrum)[:_SHOWN_MODES]
+    if dim == 1:
+        figure, panels = new_figure(3, 1, width=4.4, height=3.8, width_ratios=[0.7, 1, 1])
+        _draw_lines(panels[1], spectrum, shown, "left_mode", "left mode l")
+        _draw_lines(panels[2], spectrum, shown, "right_mode", "right mode r  [1/x]")
+        finish_legend(panels[1:2])
+    elif dim == 2:
+        planes = shown[1:]
+        ratios = [0.7, *[1.0] * len(planes)]
+        figure, panels = new_figure(1 + len(planes), 1, width=3.9, height=3.6, width_ratios=ratios)
+        for axes, mode in zip(panels[1:], planes, strict=True):
+            mesh = _draw_plane(axes, spectrum, mode)
+            figure.colorbar(mesh, ax=axes, label=f"left mode {mode}, root mean square 1")
+    else:
+        figure, panels = new_figure(1, 1, width=4.0, height=3.8)
+    _draw_levels(panels[0], spectrum, shown if dim < 3 else [])
+    return figure
+
+
+def _distinct_modes(spectrum: xr.Dataset) -> list[int]:
+    """Return the numbers of the modes without the second of each pair of complex conjugates."""
+    rates = spectrum["relaxation_rate"].values
+    turning = spectrum["relaxation_frequency"].values if "relaxation_frequency" in spectrum else np.zeros(len(rates))
+    found: list[int] = []
+    for mode, rate in enumerate(rates):
+        before = found[-1] if found else mode
+        partner = before == mode - 1 and turning[mode] != 0 and np.isclose(turning[before], -turning[mode])
+        if not (partner and np.isclose(rates[before], rate)):
+            found.append(mode)
+    return found
+
+
+def _draw_levels(axes: Axes, spectrum: xr.Dataset, shown: list[int]) -> None:
+    rates = np.asarray(spectrum["relaxation_rate"].values, dtype=np.float64)
+    rates = np.where(rates < _ZERO * rates.max(), 0.0, rates)
+    positive = rates[rates > 0]
+    if positive.size and positive.max() > _SPREAD * positive.min():
+        axes.set_yscale("log")
+        axes.set_ylim(positive.min() / 2, positive.max() * 2)
+    else:
+        axes.set_ylim(-0.06 * rates.max(), 1.1 * rates.max() or 1.0)
+    colours = dict(zip(shown, ordered_colours(_SHOWN_MODES), strict=False))
+    last = -np.inf
+    for mode, rate in enumerate(rates):
+        if axes.get_yscale() == "log" and rate == 0.0:
+            axes.set_title("mode 0, stationary, has rate 0", fontsize=8)
+            continue
+        axes.hlines(rate, 0.0, 0.55, color=colours.get(mode, GREY), linewidth=2.0)
+        height = float(axes.transAxes.inverted().transform(axes.transData.transform((0.0, rate)))[1])
+        if height - last > _NEAR:
+            axes.text(0.6, rate, f"{mode}: {_rate_text(spectrum, mode, rate)}", fontsize=8, va="center")
+            last = height
+    axes.set(xlim=(-0.05, 1.15), xticks=[], ylabel="relaxation rate λ  [loss/x²]")
+    axes.spines["bottom"].set_visible(False)
+
+
+def _rate_text(spectrum: xr.Dataset, mode: int, rate: float) -> str:
+    turning = float(spectrum["relaxation_frequency"][mode]) if "relaxation_frequency" in spectrum else 0.0
+    return round_text(rate) + (f" ± {round_text(abs(turning))} i" if turning else "")
+
+
+def _draw_lines(axes: Axes, spectrum: xr.Dataset, shown: list[int], name: str, label: str) -> None:
+    array = spectrum[name]
+    axis = str(array.dims[1])
+    centres = array[axis].values
+    base = np.abs(spectrum["right_mode"][0].values)
+    inside = base > _SEEN * base.max()
+    (window,) = seen_window([base], [centres], _SEEN)
+    for mode, colour in zip(shown, ordered_colours(_SHOWN_MODES), strict=False):
+        values = np.where(inside, array[mode].values, np.nan)
+        axes.plot(centres, values, color=colour, label=f"mode {mode}", linewidth=1.5)
+    axes.axhline(0.0, color="black", linewidth=0.8)
+    axes.set(xlim=window, xlabel=coordinate_label(axis), ylabel=label)
+
+
+def _draw_plane(axes: Axes, spectrum: xr.Dataset, mode: int) -> QuadMesh:
+    array = spectrum["left_mode"][mode]
+    x, y = (array[str(name)].values for name in array.dims)
+    base = np.abs(spectrum["right_mode"][0].values)
+    window = seen_window([base], [x, y], _SEEN)
+    values = np.where(base > _SEEN * base.max(), array.values, np.nan)
+    reach = float(np.nanmax(np.abs(values)))
+    mesh = axes.pcolormesh(x, y, values.T, cmap="RdBu_r", vmin=-reach, vmax=reach, rasterized=True)
+    if np.nanmin(values) < 0 < np.nanmax(values):
+        axes.contour(x, y, values.T, [0.0], colors="black", linewidths=0.8)
+    axes.contour(x, y, (base / base.max()).T, [0.01, 0.1, 0.5], colors=GREY, linewidths=0.6)
+    rate = float(spectrum["relaxation_rate"][mode])
+    axes.set_title(f"mode {mode}, λ = {_rate_text(spectrum, mode, rate)}", fontsize=10)
+    axes.set(
+        xlim=window[0], ylim=window[1], xlabel=coordinate_label(array.dims[0]), ylabel=coordinate_label(array.dims[1])
+    )
+    axes.grid(visible=False)
+    return mesh

@@ -9,6 +9,7 @@ from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.fluctuation_symmetries import fluctuation_symmetry
 from sgdphys.analysis.fluctuation_theorems import hatano_sasa, integral_fluctuation, jarzynski
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
+from sgdphys.analysis.h_theorem_monitors import h_theorem
 from sgdphys.analysis.held_out_prediction import held_out
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.kernel_densities import kernel_density
@@ -19,14 +20,14 @@ from sgdphys.analysis.potential_distances import potential_distance
 from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
 from sgdphys.analysis.projections import project
-from sgdphys.analysis.stationary_energies import stationary_energies, stationary_energy
+from sgdphys.analysis.quadratic_potentials import stationary_energies, stationary_energy
 from sgdphys.analysis.total_variations import total_variation
 from sgdphys.analysis.uncertainty_relations import uncertainty_ratio
 
 __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy", "hatano_sasa",
-    "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift", "path_work",
-    "potential", "potential_distance", "project", "relative_entropy", "stationary_energies", "stationary_energy",
-    "total_variation", "uncertainty_ratio",
+    "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy", "h_theorem",
+    "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift",
+    "path_work", "potential", "potential_distance", "project", "relative_entropy", "stationary_energies",
+    "stationary_energy", "total_variation", "uncertainty_ratio",
 ]  # fmt: skip

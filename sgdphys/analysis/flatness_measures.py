@@ -48,6 +48,8 @@ def flatness(landscape: Curved, at: Any = None, *, threshold: float | None = Non
     """
     if not hasattr(landscape, "hessian"):
         raise ValueError(f"{type(landscape).__name__} has no hessian(x), so its flatness is not defined")
+    if hasattr(landscape, "circulation"):
+        raise ValueError("a circulating landscape has no symmetric Hessian: give the flatness of its base")
     points = _locations(landscape, at)
     eigenvalues = [np.linalg.eigvalsh(np.asarray(landscape.hessian(point[None]))[0]) for point in points]
     measures = [_measures(values, threshold) for values in eigenvalues]

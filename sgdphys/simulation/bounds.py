@@ -96,7 +96,8 @@ def _growth(dynamics: Dynamics, landscape: Any, points: Array, time: float) -> f
         return UNKNOWN_GROWTH
     hessians = np.asarray(landscape.hessian(points))
     hessians = hessians[np.isfinite(hessians).all(axis=(1, 2))]
-    rate = -float(np.linalg.eigvalsh(hessians).min(initial=0.0)) if len(hessians) else np.inf
+    symmetric = (hessians + hessians.transpose(0, 2, 1)) / 2  # the rate of growth, also where the drift circulates
+    rate = -float(np.linalg.eigvalsh(symmetric).min(initial=0.0)) if len(hessians) else np.inf
     if _flies(dynamics):
         rate = max(rate, np.sqrt(rate))
     return float(np.exp(min(rate * time, np.log(MOST_GROWTH))))

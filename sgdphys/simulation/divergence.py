@@ -87,4 +87,5 @@ class Divergence:
             return None
         hessians = np.asarray(landscape.hessian(points))
         hessians = hessians[np.isfinite(hessians).all(axis=(1, 2))]
-        return max(0.0, float(np.linalg.eigvalsh(hessians).max())) if len(hessians) else None
+        symmetric = (hessians + hessians.transpose(0, 2, 1)) / 2
+        return max(0.0, float(np.linalg.eigvalsh(symmetric).max())) if len(hessians) else None

@@ -139,7 +139,7 @@ TENSOR = [["1", "x*y"], ["x*y", "1"]]
             BOWL, Formula("1 - x**2"), temperature=1.0, dt=0.1, n_steps=1, n_particles=2, start=2.0),
          r"must not be negative, at the start \(2\) it is -3: give another D, or keep"),
         (lambda: sp.fokker_planck.stationary(
-            BOWL, Formula("1 + x**2"), temperature=1.0, grid=sp.Grid([(-3, 3, 20)])), "the diffusion depends on x"),
+            BOWL, Formula("1 - x**2"), temperature=1.0, grid=sp.Grid([(-3, 3, 20)])), "must be positive in all direc"),
         (lambda: sp.simulate(
             BOWL, Formula("1 + x**2"), temperature=1.0, dt=0.1, n_steps=1, n_particles=2,
             observers=[sp.observers.FirstPassage("x > 1", bridge=True)]), "constant diffusion"),

@@ -1,26 +1,95 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from asserts import assert_second_order
 from grid_landscapes import Bowl, Well
 
-from sgdphys import SGD
+from sgdphys import SGD, landscapes
 from sgdphys.errors import FormulaError
 from sgdphys.fokker_planck import Grid, elimination, exit_sums, mean_first_passage_time
-from sgdphys.noises import Diagonal, Isotropic
+from sgdphys.noises import Diagonal, Full, Isotropic
 
 LINE = Grid([(-3, 3, 800)])
 
 
 @pytest.mark.parametrize(
     ("temperature", "across", "to_the_top"),
-    [(0.125, 41.0343, 18.4262), (0.1, 66.2686, 30.8213), (0.0625, 277.055, 135.783), (0.03, 19485.8, 9739.57)],
-)
+    [
+        (0.125, 41.0343, 18.4262), (0.1, 66.2686, 30.8213), (0.08, 120.006, 57.4783), (0.0625, 277.055, 135.783),
+        (0.05, 729.671, 361.904), (0.04, 2483.03, 1238.4), (0.03, 19485.8, 9739.57),
+    ],
+)  # fmt: skip
 def test_times_of_the_double_well(temperature, across, to_the_top):
     # double quadrature of the backward equation; bare Kramers is 10 to 20 % off, and the top is not half way
-    found = mean_first_passage_time(Well(), temperature=temperature, grid=LINE, start=-1.0, target="x > 1")
-    assert float(found) == pytest.approx(across, rel=3e-4)
-    found = mean_first_passage_time(Well(), temperature=temperature, grid=LINE, start=-1.0, target="x > 0")
-    assert float(found) == pytest.approx(to_the_top, rel=3e-4)
+    settings = {"temperature": temperature, "grid": Grid([(-2.5, 2.5, 1000)]), "start": -1.0}
+    found = mean_first_passage_time(Well(), target="x > 1", **settings)
+    assert float(found) == pytest.approx(across, rel=1e-4)
+    found = mean_first_passage_time(Well(), target="x > 0", **settings)
+    assert float(found) == pytest.approx(to_the_top, rel=1e-4)
+
+
+class TwoParabolas:
+    """A well of curvature 4 joined smoothly to a barrier of curvature -1, .6 high."""
+
+    dim, joint, top = 1, np.sqrt(0.06), 5 * np.sqrt(0.06)
+
+    def potential(self, x):
+        return np.where(x < self.joint, 2 * x**2, 0.6 - (x - self.top) ** 2 / 2)[:, 0]
+
+    def gradient(self, x):
+        return np.where(x < self.joint, 4 * x, self.top - x)
+
+
+@dataclass(frozen=True)
+class NoiseOfCurvature:
+    """D = 4 in the well and 1 beyond its end."""
+
+    interpretation: str
+    additive = False
+
+    def diffusion(self, x):
+        return (4 - 1.5 * (1 + np.tanh((x - TwoParabolas.joint) / 0.05)))[:, :, None]
+
+    def configuration(self):
+        return {"noise": "NoiseOfCurvature", "interpretation": self.interpretation}
+
+
+@pytest.mark.parametrize(
+    ("reading", "time"), [("ito", 55.715), ("stratonovich", 86.180), ("hanggi-klimontovich", 145.576)]
+)
+def test_exit_times_by_all_readings(reading, time):
+    # noise that follows the curvature: the readings differ by a factor of 2.6
+    target = f"x > {TwoParabolas.top + 1}"
+    grid = Grid([(-2.5, TwoParabolas.top + 1.5, 800)])
+    found = mean_first_passage_time(
+        TwoParabolas(), NoiseOfCurvature(reading), temperature=0.15, grid=grid, start=0.0, target=target
+    )
+    assert float(found) == pytest.approx(time, rel=5e-5)
+
+
+def test_times_from_everywhere():
+    grid = Grid([(-2, 2, 40), (-1, 1, 20)])
+    settings = {"temperature": 0.1, "grid": grid, "target": "x > 1"}
+    field = mean_first_passage_time(Well(dim=2), **settings)
+    assert field.dims == ("x", "y")
+    assert field.attrs["units"] == "x^2/loss"
+    assert np.all((field.values == 0) == (field["x"].values > 1)[:, None])
+    one = mean_first_passage_time(Well(dim=2), start=(grid.centres[0][7], grid.centres[1][3]), **settings)
+    assert float(one) == pytest.approx(float(field[7, 3]), rel=1e-14)
+
+
+def test_second_order_with_a_diffusion_along_no_axis():
+    landscape, noise = landscapes.Expression("x**4/4 - x**2/2 + y**2/2"), Full([[1, 0.8], [0.8, 1]])
+    times = [
+        float(
+            mean_first_passage_time(
+                landscape, noise, temperature=0.1, grid=Grid([(-2, 2, cells)] * 2), start=(-1, 0), target="x > 0.97"
+            )
+        )
+        for cells in (30, 60, 120)
+    ]
+    assert np.log2((times[1] - times[0]) / (times[2] - times[1])) == pytest.approx(2, abs=0.2)
 
 
 def quadrature(temperature, start, target, points=400_001):

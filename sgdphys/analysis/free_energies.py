@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,12 @@ from sgdphys.analysis.frames import (
 )
 from sgdphys.analysis.noise_of_run import warn_where_the_loss_is_not_the_potential
 from sgdphys.analysis.potentials import check_temperature
+from sgdphys.landscapes.quadratic import Quadratic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from sgdphys.analysis.entropy_estimators import EntropyEstimate
     from sgdphys.fokker_planck.grid import Grid
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
     Energy = Callable[[Array], Array]
 
-__all__ = ["energy_of", "free_energy", "relative_entropy"]
+__all__ = ["ParticleFreeEnergy", "energy_of", "free_energy", "particle_free_energies", "relative_entropy"]
 
 
 def free_energy(
@@ -56,13 +60,15 @@ def free_energy(
     dataset
         A cloud or a density. Particles that left for infinity are left out.
     potential
-        Phi: a landscape, a callable of points (particle, coordinate), in loss, or a stationary density Dataset, whose
-        last frame stands for -T log p_ss, interpolated linearly between cell centres.
+        Phi: a landscape, a callable of points (particle, coordinate), in loss, a Dataset with the ``potential_matrix``
+        U of x' U x / 2 from :func:`sgdphys.theory.decompose_linear`, or a stationary density Dataset, whose last frame
+        stands for -T log p_ss, interpolated linearly between cell centres.
     temperature
         T, positive.
     reference
         F_eq, in loss, or a stationary density to compute it from. Not needed for a density (-T log of the sum of
-        exp(-Phi/T) over its own cells) nor with a stationary density as ``potential`` (0).
+        exp(-Phi/T) over its own cells), with a stationary density as ``potential`` (0), nor with a positive
+        ``landscapes.Quadratic`` or ``potential_matrix`` (the Gaussian integral).
     method, grid
         Estimator of the entropy of a cloud, see :func:`sgdphys.analysis.entropy`.
 
@@ -90,7 +96,7 @@ def free_energy(
     """
     check_temperature(temperature)
     check_method(method)
-    frames = frame_count(dataset)
+    frame_count(dataset)
     energy = energy_of(potential, temperature)
     warn_where_the_loss_is_not_the_potential(dataset, potential, temperature)
     chosen = "grid"
@@ -98,9 +104,7 @@ def free_energy(
         columns = _of_density(dataset, energy, temperature)
     else:
         chosen = chosen_method(dataset, method)
-        estimator = cloud_estimator(dataset, chosen, grid)
-        points = (finite_points(dataset, frame) for frame in range(frames))
-        rows = [_of_points(frame, energy, estimator, temperature) for frame in points]
+        rows = [_summary(frame) for frame in particle_free_energies(dataset, energy, temperature, method, grid)]
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     equilibrium = _equilibrium(dataset, potential, energy, temperature, reference)
     if equilibrium is not None:
@@ -143,19 +147,83 @@ def _of_density(density: xr.Dataset, energy: Energy, temperature: float) -> dict
     return columns | {f"{name}_standard_error": np.zeros(len(values)) for name in columns}
 
 
-def _of_points(
-    points: Array, energy: Energy, estimator: Callable[[Array], EntropyEstimate], temperature: float
-) -> dict[str, float]:
-    energies, estimate = energy(points), estimator(points)
-    mean = float(energies.mean())
+@dataclass(frozen=True)
+class ParticleFreeEnergy:
+    """Free energy of one frame of a cloud: the energy of each particle and the estimate of the entropy.
+
+    Parameters
+    ----------
+    energies
+        Phi of the finite particles, shape (particle,), in loss.
+    estimate
+        Entropy and what each of them contributes to it.
+    temperature
+        T.
+    finite
+        Which particles of the cloud these are, shape (particle of the cloud,).
+    """
+
+    energies: Array
+    estimate: EntropyEstimate
+    temperature: float
+    finite: NDArray[np.bool_]
+
+    @property
+    def value(self) -> float:
+        """E[Phi] - T H."""
+        return float(self.energies.mean()) - self.temperature * self.estimate.value
+
+    @property
+    def contributions(self) -> Array:
+        """Numbers of the cloud's particles whose mean varies as F does, shape (particle,), NaN for those that left."""
+        numbers = np.full(self.finite.shape, np.nan)
+        numbers[self.finite] = self.energies - self.temperature * self.estimate.contributions
+        return numbers
+
+    @property
+    def excess(self) -> float:
+        """Variance of n^(1/2) F beyond that of the contributions."""
+        return self.temperature**2 * self.estimate.excess
+
+
+def particle_free_energies(
+    cloud: xr.Dataset, energy: Energy, temperature: float, method: Method, grid: Grid | None
+) -> Iterator[ParticleFreeEnergy]:
+    """Return the free energies of the frames of a cloud, one after another.
+
+    Parameters
+    ----------
+    cloud
+        ``position(time, particle, coordinate)``.
+    energy
+        Function of points (particle, coordinate), in loss.
+    temperature
+        T.
+    method, grid
+        Estimator of the entropy.
+
+    Yields
+    ------
+    ParticleFreeEnergy
+        That of each time.
+    """
+    estimator = cloud_estimator(cloud, chosen_method(cloud, method), grid)
+    for frame in range(cloud.sizes[schema.TIME]):
+        points = finite_points(cloud, frame)
+        finite = np.isfinite(cloud["position"].values[frame]).all(axis=-1)
+        yield ParticleFreeEnergy(energy(points), estimator(points), temperature, finite)
+
+
+def _summary(frame: ParticleFreeEnergy) -> dict[str, float]:
+    energies, estimate = frame.energies, frame.estimate
     return {
-        "mean_potential": mean,
-        "mean_potential_standard_error": float(energies.std(ddof=1)) / math.sqrt(len(points)),
+        "mean_potential": float(energies.mean()),
+        "mean_potential_standard_error": float(energies.std(ddof=1)) / math.sqrt(len(energies)),
         "entropy": estimate.value,
         "entropy_standard_error": estimate.standard_error(),
-        "free_energy": mean - temperature * estimate.value,
-        "free_energy_standard_error": estimate.standard_error(energies, temperature),
-        "particle_count": len(points),
+        "free_energy": frame.value,
+        "free_energy_standard_error": estimate.standard_error(energies, frame.temperature),
+        "particle_count": len(energies),
     }
 
 
@@ -173,18 +241,31 @@ def _equilibrium(
         if np.ndim(reference) != 0:
             raise ValueError(f"reference must be a number or a stationary density, got {type(reference).__name__}")
         return float(reference)
-    if isinstance(potential, xr.Dataset):
+    matrix = _quadratic_matrix(potential)
+    if isinstance(potential, xr.Dataset) and matrix is None:
         return 0.0
     if schema.is_density(dataset):
         exponents = -energy(cell_centres(dataset)) / temperature
         return -temperature * float(logsumexp(exponents) + math.log(cell_volume(dataset)))
-    return None
+    if matrix is None or np.linalg.eigvalsh(matrix)[0] <= 0:
+        return None
+    constant = getattr(potential, "constant", 0.0)
+    sign_and_logarithm = np.linalg.slogdet(matrix / (2 * math.pi * temperature))
+    return float(constant + temperature * sign_and_logarithm[1] / 2)
+
+
+def _quadratic_matrix(potential: Landscape | Energy | xr.Dataset) -> Array | None:
+    """Return M where Phi is x' M x / 2 up to a constant, else None."""
+    if isinstance(potential, xr.Dataset):
+        return np.asarray(potential["potential_matrix"].values) if "potential_matrix" in potential else None
+    return potential.matrix if isinstance(potential, Quadratic) else None
 
 
 def energy_of(potential: Landscape | Energy | xr.Dataset, temperature: float) -> Energy:
     """Return the function of points (particle, coordinate) that a landscape, a callable or a density stands for."""
     if isinstance(potential, xr.Dataset):
-        return _interpolated_potential(potential, temperature)
+        matrix = _quadratic_matrix(potential)
+        return _interpolated_potential(potential, temperature) if matrix is None else Quadratic(matrix).potential
     evaluate = potential.potential if hasattr(potential, "potential") else potential
     if not callable(evaluate):
         raise ValueError(f"potential must be a landscape, a callable or a density, got {type(potential).__name__}")

@@ -2,14 +2,17 @@ import math
 
 import numpy as np
 import pytest
-from asserts import assert_falls, assert_within
+from asserts import assert_excluded, assert_falls, assert_within
 from clouds import cloud_of
 from grid_landscapes import Bowl, Well
 
 from sgdphys import schema
 from sgdphys.analysis import free_energy, relative_entropy
 from sgdphys.fokker_planck import Grid, evolve, stationary
+from sgdphys.landscapes import ChaudhariSoatto, Quadratic
 from sgdphys.noises import Isotropic
+from sgdphys.simulation import simulate
+from sgdphys.theory import decompose_linear
 
 T = 0.1
 TIMES = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
@@ -96,6 +99,48 @@ def test_scaled_noise_needs_the_scaled_temperature():
     density = stationary(Well(), Isotropic(2.0), temperature=T, grid=LINE)
     assert float(free_energy(density, Well(), temperature=2 * T)["relative_entropy"][0]) == pytest.approx(0, abs=1e-12)
     assert float(free_energy(density, Well(), temperature=T)["relative_entropy"][0]) > 0.05
+
+
+def test_example_19_from_particles():
+    # physics.md C3: the circulating field leaves the Gibbs state of its potential, whatever its strength
+    n_particles = 40_000
+    landscape = ChaudhariSoatto(rotation=1.5)
+    run = simulate(
+        landscape, temperature=1.0, dt=0.005, t1=5.0, n_particles=n_particles, save_at=2, seed=5,
+        start=lambda rng: rng.normal(size=(n_particles, 2)),
+    ).isel(time=[1])  # fmt: skip
+    found = free_energy(run, landscape, temperature=1.0, reference=-math.log(7.623464)).isel(time=0)
+    exact = {"mean_potential": 0.739543, "entropy": 2.770774, "free_energy": -2.031231, "relative_entropy": 0.0}
+    for name, value in exact.items():
+        assert_within(found[name], value, found[f"{name}_standard_error"])
+    second = run["position"][0, :, 0] ** 2
+    assert_within(second.mean(), 1.041797, second.std() / math.sqrt(n_particles))
+    assert_excluded(found["free_energy"], -1.8378770, found["free_energy_standard_error"])  # -ln(2 pi), of |x|^2/2
+    box = Grid([(-3.5, 3.5, 140), (-4.5, 4.5, 140)])
+    by_grid = free_energy(stationary(landscape, temperature=1.0, grid=box), landscape, temperature=1.0).isel(time=0)
+    for name, value in exact.items():
+        assert float(by_grid[name]) == pytest.approx(value, abs=2e-3), name
+
+
+def test_the_potential_of_a_linear_process_and_its_equilibrium():
+    # physics.md C1: Phi = x' U x / 2 of a process that circulates; in the Gibbs state of its loss F is above F_eq
+    hessian, noise = np.diag([2.0, 0.5]), np.array([[0.55, 0.45], [0.45, 0.55]])
+    linear = decompose_linear(hessian, noise, temperature=T)
+    rng = np.random.default_rng(6)
+    stationary_points = rng.multivariate_normal([0, 0], linear["stationary_covariance"], size=20_000)
+    gibbs_points = rng.multivariate_normal([0, 0], T * np.linalg.inv(hessian), size=20_000)
+    cloud = cloud_of(stationary_points, gibbs_points)
+    found = free_energy(cloud, linear, temperature=T, method="gaussian")
+    product = linear["potential_matrix"].values @ np.linalg.inv(hessian)
+    divergence = 0.5 * (np.trace(product) - 2 - math.log(np.linalg.det(product)))
+    assert_within(found["relative_entropy"], [0.0, divergence], found["relative_entropy_standard_error"])
+    by_landscape = free_energy(cloud, Quadratic(linear["potential_matrix"].values), temperature=T, method="gaussian")
+    assert by_landscape.identical(found)
+    shifted = free_energy(cloud, Quadratic(hessian, constant=3.0), temperature=T, method="gaussian")
+    assert_within(shifted["relative_entropy"][1], 0.0, shifted["relative_entropy_standard_error"][1])
+    assert_excluded(shifted["relative_entropy"][0], 0.0, shifted["relative_entropy_standard_error"][0])
+    saddle = free_energy(cloud, Quadratic(np.diag([1.0, -1.0])), temperature=T)
+    assert "relative_entropy" not in saddle  # nothing to compare with
 
 
 def test_equilibrium_of_a_cloud_is_not_guessed():

@@ -7,7 +7,8 @@ from grid_landscapes import Bowl, Well
 from sgdphys import schema
 from sgdphys.analysis import potential
 from sgdphys.fokker_planck import Grid, stationary
-from sgdphys.noises import Isotropic
+from sgdphys.landscapes import Quadratic
+from sgdphys.noises import Formula, Isotropic
 
 LINE = Grid([(-2, 2, 80)])
 
@@ -23,6 +24,16 @@ def test_the_potential_of_scaled_noise_is_the_scaled_landscape():
     found = potential(stationary(Well(), Isotropic(2.0), temperature=0.1, grid=LINE), 0.1)["effective_potential"][0]
     exact = Well().potential(LINE.points())
     np.testing.assert_allclose(found, (exact - exact.min()) / 2, atol=1e-13)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.2])
+def test_the_potential_depends_on_temperature_where_the_noise_depends_on_place(temperature):
+    # physics.md C5: f = x^2/2, D = 1 + x^2, Ito: Phi = (T + 1/2) ln(1 + x^2), which is no potential of T alone
+    line = Grid([(-8, 8, 800)])
+    density = stationary(Quadratic(1.0), Formula("1 + x**2"), temperature=temperature, grid=line)
+    found = potential(density, temperature)["effective_potential"][0]
+    log = np.log1p(line.centres[0] ** 2)
+    np.testing.assert_allclose(found - found[400], (temperature + 0.5) * (log - log[400]), atol=1e-3)
 
 
 def test_a_cloud_shows_its_potential_within_the_errors_of_counts():

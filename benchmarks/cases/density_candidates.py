@@ -86,16 +86,13 @@ def _fplanck(problem: Problem, cells: int, _setting: None) -> Run:
     return lambda: system.propagate(lambda *_axes: problem.start_on(cells), problem.time).ravel() / volume
 
 
-def _pypde(solver: str, problem: Problem, cells: int, setting: Any, backend: str = "numba", **options: Any) -> Run:
+def _pypde(solver: str, problem: Problem, cells: int, setting: Any, backend: str = "numba") -> Run:
     import pde
 
-    grid = _pypde_grid(problem.wall, problem.dim, cells)
-    axes = "xy"[: problem.dim]
-    drift = " + ".join(f"d_d{axis}(({one}) * p)" for axis, one in zip(axes, problem.gradient, strict=True))
-    equation = pde.PDE({"p": f"{TEMPERATURE} * laplace(({problem.diffusion}) * p) + {drift}"}, bc={"value": 0})
+    grid, equation = _pypde_statement(problem, cells)
     dt, more = _pypde_setting(solver, problem, cells, setting)
     first = pde.ScalarField(grid, problem.start_on(cells).reshape((cells,) * problem.dim))
-    method = pde.solvers.SolverBase.from_name(solver, equation, backend=backend, **more, **options)
+    method = pde.solvers.SolverBase.from_name(solver, equation, backend=backend, **more)
     step = method.make_stepper(first.copy(), dt)
     end = _LONG if math.isinf(problem.time) else problem.time
 
@@ -108,10 +105,14 @@ def _pypde(solver: str, problem: Problem, cells: int, setting: Any, backend: str
 
 
 @functools.cache
-def _pypde_grid(wall: float, dim: int, cells: int) -> Any:
+def _pypde_statement(problem: Problem, cells: int) -> tuple[Any, Any]:
+    """Grid and equation, kept because they keep part of what is compiled for them."""
     import pde
 
-    return pde.CartesianGrid([(-wall, wall)] * dim, cells)  # keeps the operators that were compiled for it
+    axes = "xy"[: problem.dim]
+    drift = " + ".join(f"d_d{axis}(({one}) * p)" for axis, one in zip(axes, problem.gradient, strict=True))
+    equation = pde.PDE({"p": f"{TEMPERATURE} * laplace(({problem.diffusion}) * p) + {drift}"}, bc={"value": 0})
+    return pde.CartesianGrid([(-problem.wall, problem.wall)] * problem.dim, cells), equation
 
 
 def _pypde_setting(solver: str, problem: Problem, cells: int, setting: Any) -> tuple[float | None, dict[str, Any]]:

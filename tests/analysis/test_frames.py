@@ -14,7 +14,7 @@ from sgdphys.analysis.frames import (
 )
 from sgdphys.fokker_planck import Grid, stationary
 
-GRID = Grid([(-1, 1, 4), (0, 3, 6)])
+GRID = Grid([(-1, 1, 4), (0, 3, 6)], "reflecting")
 
 
 def test_cells_of_a_density_are_those_of_its_grid():

@@ -44,7 +44,7 @@ def configuration_text(
     content = {
         "verb": verb,
         "landscape": describe(),
-        "noise": None if noise is None else noise.configuration(),
+        "noise": None if noise is None else _noise_written(noise),
         "temperature": _written(temperature),
         "sgd": _written(sgd),
         "grid": [list(axis) for axis in grid.axes],
@@ -52,6 +52,10 @@ def configuration_text(
         **more,
     }
     return json.dumps(content)
+
+
+def _noise_written(noise: Any) -> Any:
+    return getattr(noise, "configuration", lambda: {"noise": type(noise).__qualname__})()
 
 
 def _written(setting: Any) -> Any:

@@ -72,6 +72,12 @@ class Equation:
             return np.broadcast_to(np.eye(self.dim), (len(points), self.dim, self.dim))
         return np.asarray(self.noise.diffusion(points), dtype=np.float64)
 
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether differences of the potential do not suffice: D depends on x or mixes coordinates."""
+        constant = self.constant_diffusion
+        return constant is None or bool(np.any(constant != np.diag(np.diagonal(constant))))
+
     def exponents(self, start: Array, stop: Array) -> Array:
         """Return the integral of A along the straight segments between points.
 

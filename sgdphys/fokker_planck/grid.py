@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +48,9 @@ class Grid:
     boundaries: Boundary | Sequence[Boundary] = "far"
 
     def __post_init__(self) -> None:
+        given: object = self.axes
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise ValueError(f"a grid needs a list of axes (low, high, cells), got {self.axes!r:.60}")
         axes = tuple(_checked_axis(number, axis) for number, axis in enumerate(self.axes))
         if not axes:
             raise ValueError("a grid needs at least one axis (low, high, cells), got none")
@@ -107,6 +111,8 @@ def _checked_axis(number: int, axis: tuple[float, float, int]) -> tuple[float, f
     if np.ndim(axis) != 1 or len(axis) != 3:
         raise ValueError(f"axis {number} of a grid must be (low, high, cells), got {axis!r}")
     low, high, cells = axis
+    if not all(isinstance(entry, (int, float, np.integer, np.floating)) for entry in axis):
+        raise ValueError(f"axis {number} of a grid must be three numbers (low, high, cells), got {axis!r:.60}")
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"axis {number} of a grid needs finite walls low < high, got low={low}, high={high}")
     if not math.isfinite(cells) or int(cells) != cells or cells < 2:
@@ -115,10 +121,12 @@ def _checked_axis(number: int, axis: tuple[float, float, int]) -> tuple[float, f
 
 
 def _checked_boundaries(boundaries: object, dim: int) -> tuple[tuple[str, str], ...]:
-    each = [boundaries] * dim if isinstance(boundaries, str) else list(boundaries)  # type: ignore[call-overload]
+    if not isinstance(boundaries, (str, list, tuple)):
+        raise ValueError(f"boundaries must be of {', '.join(BOUNDARIES)}, or a list of them, got {boundaries!r:.60}")
+    each = [boundaries] * dim if isinstance(boundaries, str) else list(boundaries)
     if len(each) != dim:
         raise ValueError(f"boundaries must be one word or one entry for each of {dim} axes, got {len(each)} entries")
-    pairs = tuple((side, side) if isinstance(side, str) else tuple(side) for side in each)
+    pairs: tuple[Any, ...] = tuple(tuple(side) if isinstance(side, (list, tuple)) else (side, side) for side in each)
     for axis, pair in enumerate(pairs):
         if len(pair) != 2 or any(side not in BOUNDARIES for side in pair):
             raise ValueError(f"boundaries of axis {axis} must be of {', '.join(BOUNDARIES)}, got {pair}")

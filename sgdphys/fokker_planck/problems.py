@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdphys.fokker_planck.assembly import assemble
+from sgdphys.fokker_planck.cell_checks import check_cells
 from sgdphys.fokker_planck.density_datasets import axis_names
 from sgdphys.fokker_planck.equations import Equation
 from sgdphys.fokker_planck.underdamped import Underdamped, assemble_underdamped
@@ -115,6 +116,7 @@ def settle(landscape: Landscape, noise: Noise | None, temperature: Temperature |
     ValueError
         As there.
     """
+    _check_kinds(landscape, noise, grid)
     if not 1 <= landscape.dim == grid.dim:
         raise ValueError(f"the grid has {grid.dim} axes, the landscape {landscape.dim} coordinates; they must agree")
     if (temperature is None) == (sgd is None):
@@ -128,7 +130,7 @@ def settle(landscape: Landscape, noise: Noise | None, temperature: Temperature |
     bound = noise.bound(landscape) if noise is not None and hasattr(noise, "bound") else noise
     problem = Problem(landscape, bound, _schedule(temperature), sgd, grid)
     _check_decay(problem)
-    _check_cells(problem.equation(), grid.points())
+    check_cells(problem.equation(), grid, grid.dim)
     return problem
 
 
@@ -144,8 +146,19 @@ def _settle_underdamped(
         raise ValueError("Underdamped needs a landscape without circulation and a constant noise D = c 1: Isotropic(c)")
     if any(side == "absorbing" for sides in grid.sides[grid.dim // 2 :] for side in sides):
         raise ValueError("walls of velocities may not absorb: leave them far")
-    _check_cells(equation, grid.points()[:, : grid.dim // 2])
+    check_cells(equation, grid, grid.dim // 2)
     return problem
+
+
+def _check_kinds(landscape: Any, noise: Any, grid: Any) -> None:
+    if not (hasattr(landscape, "dim") and hasattr(landscape, "potential")):
+        raise ValueError(f"a landscape has dim and potential(x), got {landscape!r:.60}")
+    if not all(hasattr(grid, name) for name in ("axes", "sides", "points")):
+        raise ValueError(f"grid must be a Grid, such as Grid([(-3, 3, 400)]), got {grid!r:.60}")
+    if noise is not None and (isinstance(noise, type) or not hasattr(noise, "diffusion")):
+        raise ValueError(f"noise must have diffusion(x), such as noises.Isotropic(1.0), or be None, got {noise!r:.60}")
+    if not getattr(noise, "gaussian", True):
+        raise ValueError(f"{noise!r:.60} is not Gaussian: its density obeys no Fokker-Planck equation, use simulate")
 
 
 def _schedule(temperature: Temperature | None) -> CheckedSchedule | None:
@@ -157,10 +170,12 @@ def _schedule(temperature: Temperature | None) -> CheckedSchedule | None:
 
 
 def _positive(temperature: float, time: float) -> float:
-    if not (np.ndim(temperature) == 0 and np.isfinite(temperature) and temperature > 0):
+    no_number = isinstance(temperature, (str, bytes, complex)) or not hasattr(temperature, "__float__")
+    if no_number or not (np.ndim(temperature) == 0 and np.isfinite(temperature) and temperature > 0):
         when = f" at time {time:.6g}" if time else ""
         raise ValueError(
-            f"temperature must be positive and finite on a grid, got {temperature}{when}; use simulate without noise"
+            f"temperature must be positive and finite on a grid, got {temperature!s:.60}{when}; use simulate without "
+            "noise"
         )
     return float(temperature)
 
@@ -176,46 +191,3 @@ def _check_decay(problem: Problem) -> None:
     decays = problem.sgd is not None and problem.settings(0.0).weight_decay
     if decays and getattr(problem.landscape, "origin", None) is not None:
         raise ValueError("a network's twin holds the weight decay already: give an SGD with weight_decay=0")
-
-
-def _check_cells(equation: Equation, points: Array) -> None:
-    potential = np.asarray(equation.energy(points))
-    if potential.shape != points.shape[:1]:
-        raise ValueError(f"potential(x) must have shape ({len(points)},) on this grid, got {potential.shape}")
-    broken = np.flatnonzero(~np.isfinite(potential))
-    if broken.size:
-        where = _place(points[broken[0]])
-        raise ValueError(
-            f"the potential is {potential[broken[0]]} in {broken.size} cells, first at ({where}); move the walls"
-        )
-    if equation.noise is not None:
-        _check_diffusion(equation, points)
-
-
-def _check_diffusion(equation: Equation, points: Array) -> None:
-    noise: Any = equation.noise
-    if not getattr(noise, "gaussian", True):
-        raise ValueError(f"{noise!r:.60} is not Gaussian: its density obeys no Fokker-Planck equation, use simulate")
-    places = points if equation.constant_diffusion is None or not hasattr(noise, "additive") else points[:1]
-    diffusion, dim = equation.diffusion(places), points.shape[1]
-    if diffusion.shape != (len(places), dim, dim):
-        raise ValueError(f"diffusion(x) must have shape {(len(places), dim, dim)} on this grid, got {diffusion.shape}")
-    if not np.all(np.isfinite(diffusion)):
-        cell = np.flatnonzero(~np.isfinite(diffusion).all(axis=(1, 2)))[0]
-        raise ValueError(f"the diffusion is not finite at ({_place(places[cell])}); move the walls")
-    if not hasattr(noise, "additive") and not np.array_equal(diffusion, np.broadcast_to(diffusion[0], diffusion.shape)):
-        raise ValueError("the diffusion depends on x: say so by additive = False in the noise's class")
-    if not np.array_equal(diffusion, diffusion.transpose(0, 2, 1)):
-        diffusion = (diffusion + diffusion.transpose(0, 2, 1)) / 2
-    smallest = np.linalg.eigvalsh(diffusion)[:, 0]
-    worst = int(smallest.argmin())
-    if smallest[worst] <= 1e-12 * np.abs(diffusion[worst]).max():
-        raise ValueError(
-            f"the diffusion must be positive in all directions on a grid, its smallest eigenvalue at "
-            f"({_place(places[worst])}) is {smallest[worst]:.6g}: add a little isotropic noise, or leave "
-            "out directions without noise"
-        )
-
-
-def _place(point: Array) -> str:
-    return ", ".join(f"{value:.6g}" for value in point)

@@ -51,7 +51,7 @@ class Underdamped:
     Raises
     ------
     ValueError
-        The friction is not positive or the scheme unknown.
+        The friction is not positive, the scheme unknown, or the landscape none of positions.
 
     References
     ----------
@@ -63,6 +63,8 @@ class Underdamped:
     scheme: Literal["central", "upwind"] = "central"
 
     def __post_init__(self) -> None:
+        if isinstance(self.landscape, Underdamped) or not hasattr(self.landscape, "potential"):
+            raise ValueError(f"Underdamped needs a landscape of positions, got {self.landscape!r:.60}")
         finite_number("friction", self.friction, sign="positive")
         if self.scheme not in _SCHEMES:
             raise ValueError(f"scheme must be 'central' or 'upwind', got {self.scheme!r}")

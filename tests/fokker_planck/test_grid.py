@@ -45,9 +45,30 @@ def test_equal_grids_are_equal_and_hashable():
         ([(0, 1, float("nan"))], "whole number of cells"),
         ([(0, 1)], r"must be \(low, high, cells\)"),
         ([(0, 1, 5), (0, -1, 5)], "axis 1 of a grid"),
+        ([("a", 1, 5)], "axis 0 of a grid must be three numbers"),
+        ([(0, None, 5)], "axis 0 of a grid must be three numbers"),
+        (None, "a grid needs a list of axes"),
+        ("abc", "a grid needs a list of axes"),
     ],
 )
 def test_bad_axes_are_refused_in_one_line(axes, message):
     with pytest.raises(ValueError, match=message) as refusal:
         Grid(axes)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "message"),
+    [
+        ("Periodic", "boundaries of axis 0 must be of far, reflecting, periodic, absorbing, got"),
+        (None, "boundaries must be of far, .* or a list of them, got None"),
+        ([None], "boundaries of axis 0 must be of far"),
+        ([("far",)], "boundaries of axis 0 must be of far"),
+        ([("far", "periodic")], "periodic on both sides or on none"),
+        (["far", "far"], "one entry for each of 1 axes, got 2"),
+    ],
+)
+def test_bad_boundaries_are_refused_in_one_line(boundaries, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        Grid([(-1, 1, 10)], boundaries)
     assert "\n" not in str(refusal.value)

@@ -28,6 +28,7 @@ _FEW = 100_000  # cells up to which rows are exchanged where the matrix may be i
 _SETTLING = 6  # inverse iterations towards a positive weight
 _FLOOR = 1e-100
 _COALESCED = 1e10  # condition of the overlaps of left and right modes
+_ROUGH, _ENOUGH = 1e-2, 1e-12  # tolerances of Arnoldi's method, for a scale and for modes
 _REAL = 1e-10  # share of the largest eigenvalue below which an imaginary part is rounding
 _CHUNK = 100_000  # faces at a time
 
@@ -145,8 +146,14 @@ def _extended(
     matrix = operator.matrix[cells][:, cells].tocsc()
     inside, between = matrix[rare][:, rare], matrix[~rare][:, rare].T
     for mode, rate in enumerate(rates):
-        solve = factorise(_shifted(inside, -rate), pivots=bool(np.count_nonzero(rare) < _FEW))
-        left[rare, mode] = solve(between @ left[~rare, mode], transposed=True)
+        solve = factorise(
+            _shifted(inside, -rate if np.imag(rate) else -np.real(rate)), pivots=bool(np.count_nonzero(rare) < _FEW)
+        )
+        source = between @ left[~rare, mode]
+        if np.imag(rate) or not np.iscomplexobj(source):
+            left[rare, mode] = solve(source, transposed=True)
+        else:
+            left[rare, mode] = solve(source.real, transposed=True) + 1j * solve(source.imag, transposed=True)
     return left
 
 
@@ -185,20 +192,21 @@ def _irreversible(operator: Operator, cells: NDArray[np.int64], count: int) -> M
     shift = _SHIFT * float(np.abs(matrix.diagonal()).max())
     solve = factorise(_shifted(matrix, shift), pivots=pivots)
     root = np.sqrt(_weight(operator, cells, solve))
-    first = _arnoldi(solve, root, count, transposed=False)[0]
+    first = _arnoldi(solve, root, count, transposed=False, tolerance=_ROUGH)[0]
     shift = max(shift, 2 * float(np.abs(1 / first - shift).max()))
     del solve
     solve = factorise(_shifted(matrix, shift), pivots=pivots)
     wanted = 2 * count + 4
     reached, right = _arnoldi(solve, root, wanted, transposed=False)
-    inverses, vectors = _arnoldi(solve, root, wanted + 4, transposed=True)
+    vectors = _arnoldi(solve, root, wanted + 4, transposed=True)[1]
     del solve
-    left = _extended(operator, cells, root, 1 / inverses - shift, vectors)
-    values, right, left = _two_sided_ritz(operator, cells, root[:, np.newaxis] * right, left)
+    scale = root[:, np.newaxis]
+    values, right, left = _two_sided_ritz(operator, cells, scale * right, vectors / scale)
     order = _order(values)[:count]
     slowest = values[order].real.max() + shift
     height = np.sqrt(max(float((1 / np.abs(reached)).max()) ** 2 - slowest**2, 0.0))
-    values, right, left = values[order], right[:, order], left[:, order]
+    values, right = values[order], right[:, order]
+    left = _extended(operator, cells, root, values, scale * left[:, order])
     if not operator.exits:
         values[0], left[:, 0], right[:, 0] = 0.0, 1.0, (right[:, 0] / right[:, 0].sum()).real
         right[:, 1:] -= right[:, :1] * right[:, 1:].sum(axis=0)
@@ -220,15 +228,14 @@ def _weight(operator: Operator, cells: NDArray[np.int64], solve: Callable[..., A
 
 
 def _arnoldi(
-    solve: Callable[..., Array], root: Array, wanted: int, *, transposed: bool
+    solve: Callable[..., Array], root: Array, wanted: int, *, transposed: bool, tolerance: float = _ENOUGH
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the largest eigenvalues of the inverse, and eigenvectors in the balanced frame."""
     scale = 1 / root if transposed else root
     inverse = _operator(len(root), lambda state: solve(state * scale, transposed=transposed) / scale)
     wanted = min(wanted, len(root) - 2)
-    values, vectors = eigs(
-        inverse, wanted, which="LM", v0=_beginning(len(root)), ncv=min(len(root), max(2 * wanted + 1, 20))
-    )
+    settings = {"v0": _beginning(len(root)), "ncv": _basis(wanted, len(root)), "tol": tolerance}
+    values, vectors = eigs(inverse, wanted, which="LM", **settings)
     return values, vectors
 
 

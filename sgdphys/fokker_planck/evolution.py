@@ -62,6 +62,7 @@ def evolve(
         with ``sgd=``.
     temperature
         T, in x^2/loss; a number, a schedule or a function of time. Exactly one of ``temperature`` and ``sgd`` is given.
+        Time steps end at the jumps of a schedule, such as ``schedules.Steps``; jumps of a function are not known.
     sgd
         Settings of stochastic gradient descent: T is their effective temperature, weight decay joins the potential, and
         momentum makes everything 1/(1 - momentum) times as fast; or a schedule of such settings.

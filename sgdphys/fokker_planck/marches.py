@@ -81,6 +81,19 @@ def _adaptive(stepper: Stepper) -> Carry:
 
 
 def _through_changes(problem: Problem, method: str, tolerance: float, dt: float | None) -> Carry:
+    smooth = _through_smooth_changes(problem, method, tolerance, dt)
+
+    def carry(state: Array, begin: float, end: float) -> tuple[Array, float]:
+        total = 0.0
+        for first, last in itertools.pairwise([begin, *problem.kinks(begin, end).tolist(), end]):
+            state, error = smooth(state, first, last)
+            total += error
+        return state, total
+
+    return carry
+
+
+def _through_smooth_changes(problem: Problem, method: str, tolerance: float, dt: float | None) -> Carry:
     if method == "adaptive":
         stepper, memory = ScheduledStepper(problem, tolerance), {"step": 0.0}
 

@@ -11,6 +11,7 @@ from sgdphys.fokker_planck.assembly import assemble
 from sgdphys.fokker_planck.cell_checks import check_cells
 from sgdphys.fokker_planck.density_datasets import axis_names
 from sgdphys.fokker_planck.equations import Equation
+from sgdphys.fokker_planck.kinks import kinks_between
 from sgdphys.fokker_planck.underdamped import Underdamped, assemble_underdamped
 from sgdphys.noises.base import READINGS
 from sgdphys.noises.gradient_covariance import GradientCovariance
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     Temperature = float | Any
 
 __all__ = ["Problem", "settle"]
+
+_ROUNDING = 1e-12  # relative: a time that passes the end of a schedule by rounding alone lies at the end
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,13 @@ class Problem:
             return np.empty(0)
         return self.sgd.times(np.cumsum([steps for _, steps in self.sgd.stages]))
 
+    def kinks(self, begin: float, end: float) -> Array:
+        """Return all times strictly between two others at which something jumps or bends, rising."""
+        breaks = self.breaks()
+        schedules = (self.temperature, getattr(self.landscape, "protocol", None))
+        found = [kinks_between(schedule, begin, end) for schedule in schedules if schedule is not None]
+        return np.unique(np.concatenate([breaks[(breaks > begin) & (breaks < end)], *found]))
+
     def equation(self, time: float = 0.0) -> Equation:
         """Return the equation at a time."""
         landscape: Any = self.landscape
@@ -93,7 +103,7 @@ class Problem:
             assert self.sgd is not None
             return self.sgd
         ends = self.breaks()
-        if time > ends[-1]:
+        if time > ends[-1] * (1 + _ROUNDING):
             raise ValueError(f"the schedule of sgd ends at time {ends[-1]:.6g}, got {time:.6g}")
         return self.sgd.stages[min(int(np.searchsorted(ends, time, side="right")), len(ends) - 1)][0]
 

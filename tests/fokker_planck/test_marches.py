@@ -149,3 +149,49 @@ def test_bad_methods_are_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as refusal:
         evolve(Well(), **(SETTINGS | arguments))
     assert "\n" not in str(refusal.value)
+
+
+def parabola(variance, mean=0.0):
+    return lambda x: np.exp(-((x[:, 0] - mean) ** 2) / (2 * variance))
+
+
+def spread(density, frame=-1):
+    weights = density["density"].values[frame] * (density["x"].values[1] - density["x"].values[0])
+    mean = weights @ density["x"].values
+    return mean, weights @ (density["x"].values - mean) ** 2
+
+
+@pytest.mark.parametrize("times", [[5.02], [2.0, 5.02], [5.005, 5.02]])
+def test_a_pulse_between_two_time_steps_is_not_missed(times):
+    # at rest, so that steps grow without limit; then one hundredth of a time unit at 300 times the temperature
+    pulse = sp.schedules.Steps([0, 5, 5.01], [0.1, 30.0, 0.1])
+    density = evolve(Bowl(), temperature=pulse, grid=Grid([(-6, 6, 480)]), start=parabola(0.1), times=times)
+    exact = 0.1
+    for temperature, duration in [(30.0, 0.01), (0.1, 0.01)]:
+        exact = temperature + (exact - temperature) * np.exp(-2 * duration)
+    assert spread(density)[1] == pytest.approx(exact, rel=2e-3)  # without the pulse .1
+
+
+def test_a_protocol_that_jumps_shortly():
+    # f = x^2/2 - s x with s = 40 between t = 3 and 3.01
+    jump = sp.landscapes.Driven(
+        sp.landscapes.Quadratic(1.0), sp.landscapes.Expression("-x"), sp.schedules.Steps([0, 3, 3.01], [0, 40, 0])
+    )
+    density = evolve(jump, temperature=0.1, grid=Grid([(-3, 3, 300)]), start=parabola(0.1), times=[3.01])
+    assert spread(density)[0] == pytest.approx(40 * -np.expm1(-0.01), rel=1e-3)
+
+
+def test_stages_of_sgd_are_cut_in_a_driven_landscape_too():
+    stages = [(sp.SGD(lr=0.1, batch_size=2), 8), (sp.SGD(lr=0.02, batch_size=8), 10)]
+    settings = {"sgd": sp.SGDSchedule(stages), "grid": LINE, "start": parabola(0.02, 1.0), "times": [0.7, 1.0]}
+    still = sp.landscapes.Driven(sp.landscapes.Quadratic(1.0), sp.landscapes.Expression("-x"), lambda t: 0 * t)
+    alone = evolve(Bowl(), sp.noises.Isotropic(2.0), **settings)
+    driven = evolve(still, sp.noises.Isotropic(2.0), **settings)
+    np.testing.assert_allclose(driven["density"], alone["density"], atol=1e-5)
+
+
+def test_an_end_of_a_schedule_that_rounding_shifts():
+    # 100 steps of .29 end at 28.999999999999996
+    schedule = sp.SGDSchedule([(sp.SGD(lr=0.29, batch_size=1), 50), (sp.SGD(lr=0.29, batch_size=2), 50)])
+    density = evolve(Bowl(), sp.noises.Isotropic(1.0), sgd=schedule, grid=LINE, start=0.0, times=[29.0])
+    assert spread(density)[1] == pytest.approx(0.29 / 4, rel=2e-2)

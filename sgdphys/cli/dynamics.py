@@ -10,15 +10,20 @@ if TYPE_CHECKING:
 
     from sgdphys.protocols import Integrator, Noise
 
-__all__ = ["add_dynamics", "integrator_of", "noise_of"]
+__all__ = ["add_dynamics", "add_noise", "integrator_of", "noise_of"]
 
 _READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
 
 
+def add_noise(parser: argparse.ArgumentParser) -> None:
+    """Add the diffusion and how it is read."""
+    parser.add_argument("--diffusion", "--noise", metavar="FORMULA", help='D(x), such as "1 + x**2" (default: 1)')
+    parser.add_argument("--interpretation", choices=_READINGS, default="ito", help="of D(x); default ito")
+
+
 def add_dynamics(parser: argparse.ArgumentParser) -> None:
     """Add the diffusion, how it is read, and the integrator."""
-    parser.add_argument("--diffusion", metavar="FORMULA", help='D(x), such as "1 + x**2" (default: 1)')
-    parser.add_argument("--interpretation", choices=_READINGS, default="ito", help="of D(x); default ito")
+    add_noise(parser)
     parser.add_argument("--integrator", metavar="NAME", help="such as BAOAB or Milstein (default: EulerMaruyama)")
 
 

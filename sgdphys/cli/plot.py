@@ -14,7 +14,11 @@ def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("plot", help="draw what a store holds", description=__doc__, allow_abbrev=False)
     parser.add_argument("store", metavar="STORE", help="directory of the store")
-    parser.add_argument("--output", metavar="FILE", help="picture to write, png, pdf or svg (default: STORE with .png)")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="picture to write, png, pdf or svg, or film, gif or mp4 (default: STORE with .png)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -25,6 +29,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
     dataset = sgdphys.open(arguments.store)
     output = arguments.output or f"{arguments.store.rstrip('/').removesuffix('.zarr')}.png"
+    if output.lower().endswith((".gif", ".mp4")):
+        with naming_corrupt_chunks(arguments.store):
+            plots.animate(dataset, output)
+        print(f"film: {output}")
+        return 0
     with naming_corrupt_chunks(arguments.store):
         figure = plots.draw_dataset(dataset)
     plots.save_figure(figure, output)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Update = Callable[[int], object]
 
-__all__ = ["animate"]
+__all__ = ["animate", "film_path"]
 
 _SUFFIXES = (".gif", ".mp4")
 _MOST_FRAMES = 400
@@ -77,10 +77,9 @@ def animate(
         The path ends otherwise or its folder does not exist; ffmpeg is missing; the Dataset is neither a cloud nor a
         density, has another number of coordinates or frames; or the density does not fit the cloud.
     """
-    target, writer = (
-        _checked_path(path),
-        _writer(path, finite_number("frames_per_second", frames_per_second, sign="positive")),
-    )
+    speed: Any = finite_number("frames_per_second", frames_per_second, sign="positive")
+    target = film_path(path)
+    writer = (PillowWriter if target.suffix.lower() == ".gif" else FFMpegWriter)(fps=speed)
     cloud, behind = (dataset, density) if schema.is_cloud(dataset) else (None, dataset)
     if cloud is None and density is not None:
         raise ValueError("density= goes with a cloud: give the cloud first")
@@ -100,21 +99,32 @@ def animate(
             bar.update(1)
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
+def film_path(path: str | os.PathLike[str]) -> Path:
+    """Return where a film goes, checked before anything is computed for it.
+
+    Parameters
+    ----------
+    path
+        File to write.
+
+    Returns
+    -------
+    Path
+        The same, with ``~`` expanded.
+
+    Raises
+    ------
+    ValueError
+        The path ends otherwise than in gif or mp4, its folder does not exist, or an mp4 lacks the program ffmpeg.
+    """
     target = Path(path).expanduser()
     if target.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"the animation {os.fspath(path)!r} must end in .gif or .mp4")
     if not target.parent.is_dir():
         raise ValueError(f"the folder {str(target.parent)!r} of the animation does not exist; make it first")
-    return target
-
-
-def _writer(path: str | os.PathLike[str], speed: float) -> Any:
-    if Path(path).suffix.lower() == ".gif":
-        return PillowWriter(fps=speed)  # type: ignore[arg-type]
-    if not FFMpegWriter.isAvailable():
+    if target.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
         raise ValueError("an .mp4 needs the program ffmpeg, which is not installed: write a .gif")
-    return FFMpegWriter(fps=speed)  # type: ignore[arg-type]
+    return target
 
 
 def _check(dataset: xr.Dataset, cloud: xr.Dataset | None, density: xr.Dataset | None) -> None:

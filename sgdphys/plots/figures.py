@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE", "GREEN", "GREY", "PURPLE", "RED", "axis_label", "colour_bar", "coordinate_label", "error_bars",
-    "finish_legend", "new_figure", "ordered_colours", "readable_height", "round_text", "save_figure", "spread_frames",
+    "finish_legend", "new_figure", "ordered_colours", "picture_path", "readable_height", "round_text", "save_figure",
+    "spread_frames",
 ]  # fmt: skip
 
 # distinct for colour-blind eyes (Okabe & Ito 2008)
@@ -75,12 +76,33 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dots_per_inch: 
     ValueError
         The path ends otherwise, or its folder does not exist.
     """
+    figure.savefig(picture_path(path), dpi=dots_per_inch)
+
+
+def picture_path(path: str | os.PathLike[str]) -> Path:
+    """Return where a picture goes, checked before anything is computed for it.
+
+    Parameters
+    ----------
+    path
+        File to write.
+
+    Returns
+    -------
+    Path
+        The same, with ``~`` expanded.
+
+    Raises
+    ------
+    ValueError
+        The path ends otherwise than in png, pdf or svg, or its folder does not exist.
+    """
     target = Path(path).expanduser()
     if target.suffix.lower() not in _FORMATS:
         raise ValueError(f"the picture {str(path)!r} must end in {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
     if not target.parent.is_dir():
         raise ValueError(f"the folder {str(target.parent)!r} of the picture does not exist; make it first")
-    figure.savefig(target, dpi=dots_per_inch)
+    return target
 
 
 def axis_label(array: xr.DataArray, text: str | None = None, symbol: str = "") -> str:

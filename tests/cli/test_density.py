@@ -1,0 +1,278 @@
+"""``sgdphys density``: what it prints, leaves behind and refuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sgdphys as sp
+from sgdphys.cli import main
+from sgdphys.cli.density_settings import boundaries, formulas
+
+WELL = "x**4/4 - x**2/2"
+DENSITY = ["density", WELL, "--temperature", "0.1"]
+BOWL = ["density", "x**2/2", "--temperature", "0.1"]
+WALLED = ["--grid", "-2:1:100", "--boundaries", "far:absorbing"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def say(capsys):
+    """Return a function that runs a command and returns its lines."""
+
+    def run(*argv):
+        code = main(list(argv))
+        output = capsys.readouterr()
+        assert code == 0, output.err
+        assert output.err == ""
+        return output.out.splitlines()
+
+    return run
+
+
+def _row(lines, time):
+    (found,) = [line.split() for line in lines if line.split()[0] == time]
+    return [float(number) for number in found]
+
+
+def _line(lines, beginning):
+    (found,) = [line for line in lines if line.startswith(beginning)]
+    return found
+
+
+def test_the_stationary_state_of_a_well(say):
+    lines = say(*DENSITY)
+    assert lines[0].split() == ["time", "entropy", "E[f]", "F", "KL", "mass", "entropy", "production"]
+    _, entropy, mean, free, divergence, mass, production = _row(lines, "0")
+    assert free == pytest.approx(mean - 0.1 * entropy, abs=1e-6)
+    assert (divergence, mass, production) == (0, 1, 0)
+    assert _line(lines, "stationary by").startswith("stationary by method gibbs, residual ")
+    assert "current: none" in lines
+    assert "c = 1 (mean diffusion 1)" in _line(lines, "potential -T log p")
+    assert lines[-1].startswith("T = 0.1 x^2/loss; grid ")
+    assert len(lines) == 6
+
+
+def test_noise_that_depends_on_the_place(say):
+    lines = say(*DENSITY, "--noise", "1 + x**2", "--interpretation", "stratonovich", "--grid", "-3:3:300")
+    assert "F = E[Phi] - T H with Phi = -T log p of the stationary density" in lines
+    _, entropy, mean, free, divergence, *_ = _row(lines, "0")
+    assert free == divergence == 0
+    x = np.linspace(-3, 3, 6001)
+    weight = np.exp(-(x**2 / 2 - np.log(1 + x**2)) / 0.1) / np.sqrt(1 + x**2)  # f' / D integrated
+    weight /= np.trapezoid(weight, x)
+    assert mean == pytest.approx(np.trapezoid(weight * (x**4 / 4 - x**2 / 2), x), abs=5e-5)
+    assert entropy == pytest.approx(-np.trapezoid(weight * np.log(weight), x), abs=1e-3)
+    other = say(*DENSITY, "--diffusion", "1 + x**2", "--grid", "-3:3:300")
+    assert abs(_row(other, "0")[2] - mean) > 5e-4, "Ito is another state"
+
+
+def test_the_noise_of_sgd(say):
+    of_sgd = say("density", WELL, "--lr", "0.8", "--batch-size", "4")
+    assert of_sgd == say(*DENSITY)
+
+
+def test_a_circulation(say):
+    names = ["--circulation", "-w*y,w*x", "--parameter", "w=2", "--parameter", "k=1"]
+    lines = say("density", "k*(x**2 + y**2)/2", "--temperature", "0.1", *names, "--grid", "-2:2:50,-2:2:50")
+    *_, production = _row(lines, "0")
+    assert production == pytest.approx(2 * 2**2, rel=0.015), "w^2 <r^2> / T = 2 w^2"
+    assert _line(lines, "current:").endswith("loss/x^3")
+
+
+def test_an_evolving_density_is_drawn_filmed_and_kept(say, tmp_path):
+    files = ["--plot", "d.png", "--animate", "d.gif", "--store", "d.zarr"]
+    lines = say(*DENSITY, "--times", "0,1,5,20", "--start", "-1", "--grid", "-2.5:2.5:100", "--currents", *files)
+    assert lines[0] == "start -1 (as given)"
+    free = [_row(lines, time)[3] for time in ("0", "1", "5", "20")]
+    assert free == sorted(free, reverse=True)
+    assert _row(lines, "0")[6] == np.inf
+    assert lines[-3:] == ["store: d.zarr", "picture: d.png", "film: d.gif"]
+    kept = sp.open("d.zarr")
+    assert kept["current"].dims == ("time", "x", "coordinate")
+    assert (tmp_path / "d.png").stat().st_size > 10_000
+    with Image.open("d.gif") as film:
+        assert film.n_frames == 4
+    assert say("plot", "d.zarr", "--output", "again.gif") == ["film: again.gif"]
+
+
+def test_methods(say):
+    grid = ["--grid", "-2.5:2.5:60", "--times", "1", "--start", "0.5"]
+    adaptive = _row(say(*DENSITY, *grid), "1")
+    exact = _row(say(*DENSITY, *grid, "--method", "exponential"), "1")
+    assert adaptive == pytest.approx(exact, abs=1e-4)
+    coarse = _row(say(*DENSITY, *grid, "--method", "implicit-euler", "--dt", "0.1"), "1")
+    assert 1e-3 < abs(coarse[1] - exact[1]) < 0.1
+    kept = say(*DENSITY, "--method", "elimination", "--grid", "-2.2:2.2:60")
+    assert "method elimination" in _line(kept, "stationary by")
+
+
+def test_times_of_passage(say):
+    lines = say(*DENSITY, "--start", "-1", "--target", "x > 1", "--source", "x < -1.2", "--grid", "-2.5:2.5:200")
+    grid, well = sp.Grid([(-2.5, 2.5, 200)]), sp.landscapes.Expression(WELL)
+    exact = sp.fokker_planck.mean_first_passage_time(well, temperature=0.1, grid=grid, start=-1.0, target="x > 1")
+    assert lines[0] == "start -1 (as given)"
+    assert f"mean time of first passage to x > 1: {float(exact):.6g} x^2/loss" in lines
+    first = _line(lines, "first to be reached: x < -1.2 ").split()
+    assert float(first[7].rstrip(",")) + float(first[11]) == pytest.approx(1.0, abs=1e-5)
+    assert _line(lines, "from x < -1.2 to x > 1: rate ").endswith("transitions per time")
+
+
+def test_absorbing_walls(say):
+    lines = say(*DENSITY, *WALLED, "--start", "-1")
+    assert [line.split(":")[0] for line in lines[1:3]] == [
+        "mean time of first passage to an absorbing wall",
+        "first to be reached",
+    ]
+    time = float(lines[1].split()[-2])
+    evolving = say(*DENSITY, *WALLED, "--start", "-1", "--times", "20,40")
+    first, second = (_row(evolving, instant)[5] for instant in ("20", "40"))
+    assert np.log(first / second) / 20 == pytest.approx(1 / time, rel=0.1), "the slowest decay"
+    assert "with absorbing walls: entropy, energies and KL of what is left" in evolving
+
+
+def test_inertia(say):
+    argv = ["density", "x**2/2", "--temperature", "0.1", "--friction", "1", "--grid", "-2:2:50,-2:2:50"]
+    lines = say(*argv)
+    assert lines[0].split()[2] == "E[H]"
+    assert _row(lines, "0")[2] == pytest.approx(0.1, rel=0.01), "T/2 for each quadratic term"
+    assert say(*argv, "--times", "0.1", "--start", "0.5,-0.2")[0] == "start 0.5 (as given), velocity -0.2"
+    assert say(*argv, "--times", "0.1", "--start", "0.5")[0] == "start 0.5 (as given), velocity 0"
+
+
+def test_relaxation_rates(say, tmp_path):
+    lines = say(*BOWL, "--rates", "4", "--plot", "rates.png", "--store", "rates.zarr")
+    rows = [line.split() for line in lines[-6:-2]]
+    assert [int(row[0]) for row in rows] == [0, 1, 2, 3]
+    assert [float(row[1]) for row in rows] == pytest.approx([0, 1, 2, 3], abs=0.01)
+    assert (tmp_path / "rates.png").stat().st_size > 10_000
+    kept = sp.open("rates.zarr")
+    assert {"density", "relaxation_rate", "left_mode"} <= set(kept)
+    assert say("plot", "rates.zarr") == ["picture: rates.png"]
+
+
+def test_rates_beside_passages(say):
+    lines = say(*DENSITY, "--target", "x > 1", "--start=-1", "--rates", "2")
+    time = float(_line(lines, "mean time of first passage").split()[-2])
+    slowest = float(lines[-1].split()[1])
+    assert 1.5 < slowest * time < 2.5, "two wells exchange at twice the rate of leaving one"
+    walled = say(*DENSITY, *WALLED, "--start", "-1", "--rates", "2", "--store", "d.zarr")
+    time = float(_line(walled, "mean time of first passage").split()[-2])
+    assert float(walled[-3].split()[1]) * time == pytest.approx(1.0, abs=0.1)
+    assert "density" not in sp.open("d.zarr")
+
+
+def test_flat_and_periodic(say):
+    lines = say("density", "0*x", "--temperature", "0.1", "--grid", "0:1:20", "--boundaries", "reflecting")
+    assert "so that no scale c can be found" in _line(lines, "potential against loss")
+    ring = say(
+        "density", "cos(x) - 0.5*x", "--temperature", "0.3", "--grid", "0:6.283185307:80", "--boundaries", "periodic"
+    )
+    assert _row(ring, "0")[6] > 0.01
+
+
+def test_formulas_and_boundaries_from_text():
+    assert formulas(" -y,max(x, 1)*y") == ["-y", "max(x, 1)*y"]
+    assert boundaries("periodic") == "periodic"
+    assert boundaries("absorbing:far,periodic") == [("absorbing", "far"), ("periodic", "periodic")]
+    assert boundaries("far:absorbing") == [("far", "absorbing")]
+
+
+REFUSALS = {
+    "no temperature": (["density", WELL], "either --temperature, or both of --lr and --batch-size"),
+    "both temperatures": ([*DENSITY, "--lr", "0.1", "--batch-size", "4"], "either --temperature, or both"),
+    "lr alone": (["density", WELL, "--lr", "0.1"], "both of --lr and --batch-size"),
+    "negative lr": (["density", WELL, "--lr", "-0.1", "--batch-size", "4"], "lr must be positive"),
+    "no samples": (["density", WELL, "--lr", "0.1", "--batch-size", "0"], "batch_size must be"),
+    "zero temperature": (["density", WELL, "--temperature", "0"], "temperature must be positive and finite on a grid"),
+    "infinite temperature": (["density", WELL, "--temperature", "inf"], "temperature must be positive and finite"),
+    "reading alone": ([*DENSITY, "--interpretation", "stratonovich"], "give --diffusion too"),
+    "unknown reading": ([*DENSITY, "--diffusion", "1", "--interpretation", "anti-ito"], "invalid choice"),
+    "diffusion with code": ([*DENSITY, "--diffusion", "__import__('os')"], "sgdphys: "),
+    "singular diffusion": ([*DENSITY, "--diffusion", "x**2", "--grid", "-1:1:5"], "must be positive in all directions"),
+    "negative diffusion": ([*DENSITY, "--diffusion", "-1"], "must be positive in all directions"),
+    "diffusion of another dimension": ([*DENSITY, "--diffusion", "y**2"], "sgdphys: "),
+    "circulation of another dimension": ([*DENSITY, "--circulation", "-y,x"], "has 2 coordinates, the base has 1"),
+    "circulation without a formula": ([*DENSITY, "--circulation", ","], "sgdphys: "),
+    "two circulations": (["density", "chaudhari-soatto", "--temperature", "1", "--circulation", "-y,x"], "sgdphys: "),
+    "unknown parameter": ([*DENSITY, "--circulation", "w*x", "--parameter", "v=1"], "sgdphys: "),
+    "negative friction": ([*DENSITY, "--friction", "-1"], "friction must be positive"),
+    "friction and noise": (
+        [*DENSITY, "--friction", "1", "--diffusion", "1 + x**2"],
+        "needs a landscape without circul",
+    ),
+    "friction in two": (["density", "mueller-brown", "--temperature", "9", "--friction", "1"], "there are 4 axes"),
+    "velocity nan": ([*BOWL, "--friction", "1", "--times", "1", "--start", "0,nan"], "start must be finite, got 0,nan"),
+    "unknown boundary": ([*DENSITY, "--grid", "-2:2:50", "--boundaries", "sticky"], "must be of far, reflecting"),
+    "boundary of three sides": ([*DENSITY, "--boundaries", "far:far:far"], "is neither a word nor low:high"),
+    "boundaries of two axes": ([*DENSITY, "--grid", "-2:2:50", "--boundaries", "far,far"], "for each of 1 axes, got 2"),
+    "half periodic": ([*DENSITY, "--grid", "-2:2:50", "--boundaries", "far:periodic"], "periodic on both sides"),
+    "boundaries without a grid": ([*DENSITY, "--boundaries", "periodic"], "--boundaries needs --grid"),
+    "unknown method": ([*DENSITY, "--times", "1", "--method", "rk4"], "method must be one of adaptive"),
+    "unknown stationary method": ([*DENSITY, "--method", "adaptive"], "method must be auto, gibbs, elimination or"),
+    "euler without dt": ([*DENSITY, "--times", "1", "--method", "implicit-euler"], "needs dt="),
+    "adaptive with dt": ([*DENSITY, "--times", "1", "--dt", "0.1"], "leave out dt="),
+    "negative dt": ([*DENSITY, "--times", "1", "--method", "implicit-euler", "--dt", "-1"], "dt must be positive"),
+    "dt of a stationary state": ([*DENSITY, "--dt", "0.1"], "--dt needs --times"),
+    "no gibbs state": ([*DENSITY, "--method", "gibbs", "--grid", "0:6:50", "--boundaries", "periodic"], "is not Gibbs"),
+    "falling times": ([*DENSITY, "--times", "2,1"], "times must increase"),
+    "negative times": ([*DENSITY, "--times", "-1,1"], "times must increase and not begin before"),
+    "start outside": ([*DENSITY, "--times", "1", "--start", "9", "--grid", "-2:2:50"], "start"),
+    "target outside": ([*DENSITY, "--target", "x > 100"], "holds no cell centre"),
+    "target without meaning": ([*DENSITY, "--target", "x >"], "sgdphys: "),
+    "target in another coordinate": ([*DENSITY, "--target", "z > 1"], "sgdphys: "),
+    "source alone": ([*DENSITY, "--source", "x < -1"], "--source needs --target"),
+    "source in the target": ([*DENSITY, "--target", "x > 0", "--source", "x > 1"], "shares cells"),
+    "no rates": ([*DENSITY, "--rates", "0"], "count must be"),
+    "too many rates": ([*DENSITY, "--rates", "50", "--grid", "-2:2:50"], "count must be at most 20"),
+    "film of nothing": ([*DENSITY, "--animate", "film.gif"], "--animate needs --times"),
+    "film of one frame": ([*DENSITY, "--times", "1", "--animate", "film.gif"], "2 to 400 frames, got 1"),
+    "film of a kind": ([*DENSITY, "--times", "1,2", "--animate", "film.avi"], "must end in .gif or .mp4"),
+    "picture of a kind": ([*DENSITY, "--plot", "picture.docx"], "must end in .png, .pdf or .svg"),
+    "picture nowhere": ([*DENSITY, "--plot", "nowhere/picture.png"], "'nowhere' of the picture does not exist"),
+    "currents of a stationary state": ([*DENSITY, "--currents"], "--currents needs --times"),
+    "stored exit": ([*DENSITY, *WALLED, "--store", "d.zarr"], "nothing is stationary: --store needs --times"),
+    "three coordinates": (["density", "x**2 + y**2 + z**2", "--temperature", "1"], "give --grid"),
+    "a start without times": ([*DENSITY, "--start", "1"], "--start needs --times or --target"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusal(name, capsys, tmp_path):
+    argv, message = REFUSALS[name]
+    code = main(argv)
+    output = capsys.readouterr()
+    assert code == 2, output
+    assert message in output.err
+    assert output.err.startswith("sgdphys: ")
+    assert output.err.count("\n") == 1
+    assert "Traceback" not in output.err
+    assert output.out == ""
+    assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_grid_that_cuts_off_probability_is_warned_of(capsys):
+    assert main([*BOWL, "--grid", "-0.5:2:50"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("sgdphys: warning: about ")
+    assert "of the probability lies beyond the low wall of axis 0, at -0.5: widen the grid" in error
+
+
+def test_the_store_repeats_the_run(say):
+    say(*DENSITY, "--diffusion", "1 + x**2", "--grid", "-3:3:60", "--boundaries", "reflecting", "--store", "d.zarr")
+    configuration = json.loads(sp.open("d.zarr").attrs["configuration"])
+    assert configuration["noise"]["interpretation"] == "ito"
+    assert configuration["boundaries"] == [["reflecting", "reflecting"]]
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; from sgdphys.cli import main; main(['density', '--help']); sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -53,8 +53,6 @@ def relaxation_rates(
     accuracy down to about 1e-27 of the fastest hopping rate. Otherwise modes turn while they decay, and the relative
     accuracy of rates is lost from about 1e-14 of it on. The attribute ``rounding`` of ``relaxation_rate`` is this
     limit. Rates are of second order in the spacing, real parts with an error of the size of the frequencies.
-    The central scheme of :class:`sgdphys.fokker_planck.Underdamped` has modes of its own that alternate from cell to
-    cell.
 
     Parameters
     ----------

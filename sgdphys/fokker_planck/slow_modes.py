@@ -54,7 +54,8 @@ def slow_modes(operator: Operator, count: int) -> Modes:
 
     Otherwise Arnoldi's method does the same with L, scaled by a positive stationary weight, and its transpose; rates
     have an absolute rounding error of about 1e-16 times the fastest hopping rate. A second, larger shift makes sure
-    that slow modes of high frequency are found.
+    that slow modes of high frequency are found. Central differences have echoes of every mode that alternate from cell
+    to cell; they are left out.
 
     Parameters
     ----------
@@ -196,13 +197,16 @@ def _irreversible(operator: Operator, cells: NDArray[np.int64], count: int) -> M
     shift = max(shift, 2 * float(np.abs(1 / first - shift).max()))
     del solve
     solve = factorise(_shifted(matrix, shift), pivots=pivots)
-    wanted = 2 * count + 4
+    wanted = (4 if pivots else 2) * count + 4
     reached, right = _arnoldi(solve, root, wanted, transposed=False)
     vectors = _arnoldi(solve, root, wanted + 4, transposed=True)[1]
     del solve
     scale = root[:, np.newaxis]
     values, right, left = _two_sided_ritz(operator, cells, scale * right, vectors / scale)
-    order = _order(values)[:count]
+    order = _order(values)
+    if pivots:
+        order = order[~_alternating(operator, cells, scale * left[:, order])]
+    order = order[:count]
     slowest = values[order].real.max() + shift
     height = np.sqrt(max(float((1 / np.abs(reached)).max()) ** 2 - slowest**2, 0.0))
     values, right = values[order], right[:, order]
@@ -212,6 +216,19 @@ def _irreversible(operator: Operator, cells: NDArray[np.int64], count: int) -> M
         right[:, 1:] -= right[:, :1] * right[:, 1:].sum(axis=0)
         left[:, 1:] -= right[:, 0] @ left[:, 1:]
     return Modes(cells, values, right, left, float(height))
+
+
+def _alternating(operator: Operator, cells: NDArray[np.int64], vectors: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which vectors (cell, mode) change their sign from cell to cell along an axis: echoes of central hops."""
+    place = np.full(operator.size, len(cells))
+    place[cells] = np.arange(len(cells))
+    padded = np.concatenate([vectors, np.zeros((1, vectors.shape[1]))])
+    found = np.zeros(vectors.shape[1], dtype=bool)
+    for kind in range(len(operator.hops)):
+        along = operator.kinds == kind
+        here, there = padded[place[operator.left[along]]], padded[place[operator.right[along]]]
+        found |= np.einsum("fm,fm->m", here, there.conj()).real < 0
+    return found
 
 
 def _weight(operator: Operator, cells: NDArray[np.int64], solve: Callable[..., Array]) -> Array:

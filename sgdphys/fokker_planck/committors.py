@@ -12,9 +12,9 @@ from sgdphys import schema
 from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.exit_sums import exit_sums, rates_into
-from sgdphys.fokker_planck.first_passage import read_exits
+from sgdphys.fokker_planck.first_passage import read_exits, region_name
 from sgdphys.fokker_planck.starting_points import start_weights
-from sgdphys.fokker_planck.targets import read_target, with_targets
+from sgdphys.fokker_planck.targets import read_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def committor(
     """
     operator = steady_operator(landscape, noise, temperature, sgd, grid)
     regions = [read_target(source, grid, "source"), read_target(target, grid, "target")]
-    bounded = with_targets(operator, regions)
+    bounded = read_exits(operator, regions)
     reached = len(bounded.exits) - 1
     values = np.clip(exit_sums(bounded, rates_into(bounded, reached)[np.newaxis])[0], 0.0, 1.0)
     values[regions[1].inside] = 1.0
@@ -91,7 +91,8 @@ def committor(
         variables["reactive_current"] = ((*names, "coordinate"), shaped, schema.describe("reactive_current"))
         variables |= {name: ((), value, schema.describe(name)) for name, value in rates.items()}
         coordinates["coordinate"] = ("coordinate", names)
-    text = configuration_text("committor", landscape, noise, temperature, sgd, grid)
+    more = {"source": region_name(source), "target": region_name(target)}
+    text = configuration_text("committor", landscape, noise, temperature, sgd, grid, **more)
     return xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__))
 
 
@@ -173,7 +174,8 @@ def splitting_probability(
     fields = exit_sums(bounded, rates)
     found = [weights.value(field, unit) for field, unit in zip(fields, np.eye(len(fields)), strict=True)]
     labels = [target if isinstance(target, str) else f"target {number}" for number, target in enumerate(targets)]
-    text = configuration_text("splitting_probability", landscape, noise, temperature, sgd, grid)
+    more = {"start": np.asarray(start).tolist(), "targets": [region_name(region) for region in targets]}
+    text = configuration_text("splitting_probability", landscape, noise, temperature, sgd, grid, **more)
     attributes = {**schema.describe("splitting_probability"), "standard_error": 0.0, "configuration": text}
     exits = {"exit": [*bounded.exits[: len(bounded.exits) - len(targets)], *labels]}
     return xr.DataArray(found, exits, ["exit"], "splitting_probability", attributes)

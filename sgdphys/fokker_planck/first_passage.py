@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sgdphys.protocols import Array, Landscape, Noise
     from sgdphys.sgd import SGD
 
-__all__ = ["mean_first_passage_time", "passage_times", "read_exits"]
+__all__ = ["mean_first_passage_time", "passage_times", "read_exits", "region_name"]
 
 
 def mean_first_passage_time(
@@ -74,7 +74,8 @@ def mean_first_passage_time(
     operator = steady_operator(landscape, noise, temperature, sgd, grid)
     names = axis_names(landscape, grid)
     targets = [] if target is None else [read_target(target, grid)]
-    text = configuration_text("mean_first_passage_time", landscape, noise, temperature, sgd, grid)
+    more = {"start": None if start is None else np.asarray(start).tolist(), "target": region_name(target)}
+    text = configuration_text("mean_first_passage_time", landscape, noise, temperature, sgd, grid, **more)
     attributes = {**schema.describe("mean_first_passage_time"), "standard_error": 0.0, "configuration": text}
     if start is None:
         field = _finite(passage_times(read_exits(operator, targets))).reshape(grid.shape)
@@ -101,6 +102,11 @@ def _finite(times: Array) -> Array:
     return times
 
 
+def region_name(region: Region | None) -> str | None:
+    """Return what a configuration calls a region: its text, or the qualified name of a function."""
+    return region if region is None or isinstance(region, str) else getattr(region, "__qualname__", repr(region))
+
+
 def read_exits(operator: Operator, targets: list[Target]) -> Operator:
     """Return the operator with an exit for each target after those for absorbing walls; there has to be one.
 
@@ -119,11 +125,14 @@ def read_exits(operator: Operator, targets: list[Target]) -> Operator:
     Raises
     ------
     ValueError
-        There is no exit, or the targets overlap or leave no cell.
+        There is no exit, the targets overlap or leave no cell, or rates into them are negative.
     """
     bounded = with_targets(operator, targets)
     if not bounded.exits:
         raise ValueError("nothing leaves: give a target, or a grid with boundaries='absorbing'")
+    entering = bounded.right >= bounded.grid.size
+    if bounded.forward[entering].min(initial=0.0) < 0:
+        raise ValueError("central differences would let a target give back what it took: use scheme='upwind'")
     return bounded
 
 

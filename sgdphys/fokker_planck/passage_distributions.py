@@ -12,7 +12,7 @@ from sgdphys import schema
 from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.exit_sums import exit_sums
-from sgdphys.fokker_planck.first_passage import read_exits
+from sgdphys.fokker_planck.first_passage import read_exits, region_name
 from sgdphys.fokker_planck.starting_points import start_weights
 from sgdphys.fokker_planck.targets import read_target
 from sgdphys.fokker_planck.time_steps import Stepper
@@ -83,7 +83,8 @@ def first_passage_distribution(
     variables: dict[str, Any] = {
         name: (schema.TIME, values, schema.describe(name)) for name, values in series.items()
     } | {name: ((), value, schema.describe(name)) for name, value in _moments(bounded, weights).items()}
-    text = configuration_text("first_passage_distribution", landscape, noise, temperature, sgd, grid)
+    more = {"start": np.asarray(start).tolist(), "target": region_name(target), "tolerance": tolerance}
+    text = configuration_text("first_passage_distribution", landscape, noise, temperature, sgd, grid, **more)
     coordinates = {schema.TIME: (schema.TIME, instants, schema.describe(schema.TIME))}
     return xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__))
 

@@ -12,8 +12,9 @@ from sgdphys import schema
 from sgdphys.checks import whole_number
 from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
+from sgdphys.fokker_planck.first_passage import read_exits, region_name
 from sgdphys.fokker_planck.slow_modes import slow_modes
-from sgdphys.fokker_planck.targets import alive, read_target, with_targets
+from sgdphys.fokker_planck.targets import alive, read_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,9 +84,10 @@ def relaxation_rates(
     """
     operator = steady_operator(landscape, noise, temperature, sgd, grid)
     if target is not None:
-        operator = with_targets(operator, [read_target(target, grid)])
+        operator = read_exits(operator, [read_target(target, grid)])
     modes = _normalised(slow_modes(operator, _checked_count(count, operator)), operator)
-    text = configuration_text("relaxation_rates", landscape, noise, temperature, sgd, grid, count=int(count))
+    more = {"count": int(count), "target": region_name(target)}
+    text = configuration_text("relaxation_rates", landscape, noise, temperature, sgd, grid, **more)
     return _dataset(modes, operator, axis_names(landscape, grid), text)
 
 

@@ -4,7 +4,14 @@ from asserts import assert_second_order
 from grid_landscapes import Bowl, Well
 
 from sgdphys import landscapes
-from sgdphys.fokker_planck import Grid, committor, mean_first_passage_time, relaxation_rates, splitting_probability
+from sgdphys.fokker_planck import (
+    Grid,
+    Underdamped,
+    committor,
+    mean_first_passage_time,
+    relaxation_rates,
+    splitting_probability,
+)
 from sgdphys.noises import Diagonal, Formula, Full
 
 SIDES = {"source": "x < -0.93", "target": "x > 1.02"}
@@ -181,3 +188,16 @@ def test_bad_arguments_are_refused_in_one_line(call, message):
     with pytest.raises(ValueError, match=message) as refusal:
         call(temperature=0.1, grid=Grid([(-3, 3, 60)]))
     assert "\n" not in str(refusal.value)
+
+
+def test_targets_in_phase_space():
+    # the drift through v turns source and target into each other
+    settings = {
+        "temperature": 0.2,
+        "grid": Grid([(-2, 2, 40), (-2.5, 2.5, 40)]),
+        "source": "x < -0.8",
+        "target": "x > 0.8",
+    }
+    share = committor(Underdamped(Well(), friction=2.0, scheme="upwind"), **settings)["committor"].values
+    np.testing.assert_allclose(share, 1 - share[::-1, ::-1], atol=1e-9)
+    assert share[20, 30] > share[20, 10] + 0.2

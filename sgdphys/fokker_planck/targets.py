@@ -99,7 +99,7 @@ def with_targets(operator: Operator, targets: list[Target]) -> Operator:
     """Return the operator with an exit for each target: hops into its cells end there, its cells are cut off.
 
     A half space absorbs exactly at its edge, wherever that lies between two centres; the edge of another region runs
-    through the first centres inside.
+    through the first centres inside. With inertia regions end at faces, and only what moves into them is absorbed.
 
     Parameters
     ----------
@@ -162,6 +162,8 @@ def _gate_rates(
     operator: Operator, faces: NDArray[np.int64], cells: NDArray[np.int64], edge: HalfSpace | None
 ) -> Array:
     outward = operator.left[faces] == cells
+    if operator.streams:
+        return _streaming_out(operator, faces, outward)
     if edge is None or operator.equation is None:
         return np.where(outward, operator.forward[faces], operator.backward[faces])
     start = operator.grid.points()[cells]
@@ -171,3 +173,16 @@ def _gate_rates(
     share = np.clip(share, _NEAREST_GATE, 1.0)
     exponents = operator.equation.exponents(start, start + share[:, np.newaxis] * step)
     return np.asarray(operator.conductances[faces] / share * bernoulli(exponents))
+
+
+def _streaming_out(operator: Operator, faces: NDArray[np.int64], outward: NDArray[np.bool_]) -> Array:
+    """Return the rates into a region with inertia: diffusion, and the whole stream where it leads inwards."""
+    level, left, right = operator.reduced_potential, operator.left[faces], operator.right[faces]
+    assert level is not None
+    exponents, conductances = operator.exponents[faces], operator.conductances[faces]
+    ahead, behind = conductances * bernoulli(exponents), conductances * bernoulli(-exponents)
+    # either scheme: forward - backward p_right/p_left is the stationary flux over p_left
+    ratio = np.exp(level[left] - level[right])
+    stream = operator.forward[faces] - ahead - (operator.backward[faces] - behind) * ratio
+    leaving = np.where(outward, stream, -stream / ratio)
+    return np.asarray(np.where(outward, ahead, behind) + np.maximum(leaving, 0.0))

@@ -13,7 +13,16 @@ from matplotlib.colors import LogNorm
 from sgdphys import schema
 from sgdphys.checks import finite_number
 from sgdphys.plots.clouds import draw_contours
-from sgdphys.plots.figures import BLUE, RED, coordinate_label, finish_legend, new_figure, readable_height, round_text
+from sgdphys.plots.figures import (
+    BLUE,
+    RED,
+    coordinate_label,
+    finish_legend,
+    new_figure,
+    output_path,
+    readable_height,
+    round_text,
+)
 from sgdphys.plots.planes import PLANE_LABEL, draw_plane, gibbs_depth, seen_window
 from sgdphys.simulation.progress import progress_bar
 
@@ -100,28 +109,8 @@ def animate(
 
 
 def film_path(path: str | os.PathLike[str]) -> Path:
-    """Return where a film goes, checked before anything is computed for it.
-
-    Parameters
-    ----------
-    path
-        File to write.
-
-    Returns
-    -------
-    Path
-        The same, with ``~`` expanded.
-
-    Raises
-    ------
-    ValueError
-        The path ends otherwise than in gif or mp4, its folder does not exist, or an mp4 lacks the program ffmpeg.
-    """
-    target = Path(path).expanduser()
-    if target.suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"the animation {os.fspath(path)!r} must end in .gif or .mp4")
-    if not target.parent.is_dir():
-        raise ValueError(f"the folder {str(target.parent)!r} of the animation does not exist; make it first")
+    """Return where a film goes, checked before anything is computed; ValueError too for .mp4 without ffmpeg."""
+    target = output_path(path, _SUFFIXES, "animation")
     if target.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
         raise ValueError("an .mp4 needs the program ffmpeg, which is not installed: write a .gif")
     return target

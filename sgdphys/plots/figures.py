@@ -97,11 +97,16 @@ def picture_path(path: str | os.PathLike[str]) -> Path:
     ValueError
         The path ends otherwise than in png, pdf or svg, or its folder does not exist.
     """
+    return output_path(path, _FORMATS, "picture")
+
+
+def output_path(path: str | os.PathLike[str], endings: Sequence[str], what: str) -> Path:
+    """Return a path with ``~`` expanded; raise ValueError unless it has one of the endings, in a folder that exists."""
     target = Path(path).expanduser()
-    if target.suffix.lower() not in _FORMATS:
-        raise ValueError(f"the picture {str(path)!r} must end in {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
+    if target.suffix.lower() not in endings:
+        raise ValueError(f"the {what} {str(path)!r} must end in {', '.join(endings[:-1])} or {endings[-1]}")
     if not target.parent.is_dir():
-        raise ValueError(f"the folder {str(target.parent)!r} of the picture does not exist; make it first")
+        raise ValueError(f"the folder {str(target.parent)!r} of the {what} does not exist; make it first")
     return target
 
 

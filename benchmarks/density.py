@@ -4,10 +4,13 @@
 
 The error is the total variation distance to a reference, on the cells of each candidate. Everyone gets the fewest cells
 that leave seven tenths of the error to space, then the coarsest time step or tolerance that reaches the error.
-"whole" is from the statement of the problem to the density, as one call of a library does it, without imports and what
-is compiled once for all; py-pde keeps its grid and its equation, but compiles its steps anew in every call. "again"
-leaves out all that a library can keep from one solution of the same problem to the next; sgdphys keeps nothing, so its
-two differ by reading the formula. Everything runs on one thread. ``--longest`` leaves out who needs more seconds for
+
+Three times are given. "new": from the statement of a problem that the process has not seen to the density, with what a
+library compiles for it. "whole": the same call once more, with what the library keeps between calls; py-pde keeps its
+grid and equation. "again": only what cannot be kept from one solution of the same problem to the next, such as
+fplanck's matrix or py-pde's compiled steps. sgdphys keeps nothing, so its three differ by reading the formula.
+
+Everything runs on one thread. ``--longest`` leaves out who needs more seconds for
 one solution.
 """
 
@@ -27,12 +30,12 @@ import timing  # before NumPy, and before the next line
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 os.environ["FIPY_SOLVERS"] = "scipy"
 
-from cases.density_candidates import CANDIDATES, Candidate
+from cases.density_candidates import CANDIDATES, Candidate, forget
 from cases.density_problems import PROBLEMS, TEMPERATURE, Problem, spectral_difference
 
 _SHARE_OF_SPACE = 0.7
 _MOST_CELLS = 300_000
-_WHOLES = 1
+_WHOLES = 3
 _LIBRARIES = ["sgdphys", "py-pde", "fplanck", "FiPy", "numba", "scipy", "numpy"]
 
 
@@ -117,11 +120,12 @@ def _in_space(candidate: Candidate, problem: Problem, cells: int, target: float,
 
 
 def measure(chosen: dict[Candidate, tuple[int, Any, float]], problem: Problem, rounds: int) -> dict[str, Any]:
-    """Return for every candidate the seconds of the whole and, round by round, those of solving again."""
+    """Return the seconds of the three kinds for every candidate, those of solving again round by round."""
     prepared: dict[Candidate, Any] = {}
     whole: dict[str, list[float]] = {one.name: [] for one in chosen}
-    for _ in range(_WHOLES + 1):  # the first one imports, and compiles what a library keeps
-        for one, (cells, setting, _error_found) in chosen.items():
+    for one, (cells, setting, _error_found) in chosen.items():
+        forget()
+        for _ in range(_WHOLES + 1):
             started = time.perf_counter()
             prepared[one] = one.prepare(problem, cells, setting)
             prepared[one]()
@@ -130,7 +134,8 @@ def measure(chosen: dict[Candidate, tuple[int, Any, float]], problem: Problem, r
     for _ in range(rounds):
         for one, run in prepared.items():
             again[one.name].append(_best(run))
-    return {"whole": {name: min(values[1:]) for name, values in whole.items()}, "again": again}
+    new = {name: [values[0]] for name, values in whole.items()}
+    return {"new": new, "whole": {name: [min(values[1:])] for name, values in whole.items()}, "again": again}
 
 
 def _best(run: Any) -> float:
@@ -144,36 +149,35 @@ def _best(run: Any) -> float:
 
 
 def table(problem: Problem, target: float, chosen: dict[Candidate, Any], times: dict[str, Any]) -> str:
-    """Return the lines of a table in Markdown."""
+    """Return the lines of a table in Markdown: milliseconds and ratios to the first candidate."""
     lines = [
-        f"| {problem.title}, error {target:g} | cells | setting | error | again, ms | ratio | whole, ms | ratio |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| {problem.title}, error {target:g} | cells | setting | error | again, ms | ratio | whole, ms | ratio "
+        "| new, ms | ratio |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    base = next(iter(chosen)).name
     for one, (cells, setting, error) in chosen.items():
-        again, whole = times["again"][one.name], times["whole"][one.name]
-        ratios = timing.ratios(times["again"], one.name, base)
-        whole_ratio = whole / times["whole"][base]
         size = f"{cells}" if problem.dim == 1 else f"{cells}^{problem.dim}"
         shown = setting[0] if isinstance(setting, tuple) else setting
-        lines.append(
-            f"| {one.name} | {size} | {'' if shown is None else f'{shown:g}'} | {error:.1e} "
-            f"| {1e3 * statistics.median(again):.3g} | {statistics.median(ratios):.3g} "
-            f"({min(ratios):.3g}, {max(ratios):.3g}) | {1e3 * whole:.3g} | {whole_ratio:.3g} |"
-        )
+        row = [one.name, size, "" if shown is None else f"{shown:g}", f"{error:.1e}"]
+        for kind in ("again", "whole", "new"):
+            row += [f"{1e3 * statistics.median(times[kind][one.name]):.3g}", f"{_ratio(times[kind], one, chosen):.3g}"]
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join([*lines, "", _summary(chosen, times)])
 
 
+def _ratio(times: dict[str, list[float]], one: Candidate, chosen: dict[Candidate, Any]) -> float:
+    return statistics.median(timing.ratios(times, one.name, next(iter(chosen)).name))
+
+
 def _summary(chosen: dict[Candidate, Any], times: dict[str, Any]) -> str:
-    own, *rivals = (one.name for one in chosen)
+    rivals = list(chosen)[1:]
     if not rivals:
         return "no rival reaches the error"
-    first = min(rivals, key=lambda name: times["whole"][name])
-    next_ones = min(rivals, key=lambda name: statistics.median(times["again"][name]))
-    return (
-        f"fastest rival, whole: {first}, {times['whole'][first] / times['whole'][own]:.3g} x; "
-        f"again: {next_ones}, {statistics.median(timing.ratios(times['again'], next_ones, own)):.3g} x"
-    )
+    found = []
+    for kind in ("again", "whole", "new"):
+        first = min(rivals, key=lambda one: statistics.median(times[kind][one.name]))
+        found.append(f"{kind}: {first.name}, {_ratio(times[kind], first, chosen):.3g} x")
+    return f"fastest rival, {'; '.join(found)}"
 
 
 def compare(problem: Problem, target: float, present: list[Candidate], rounds: int, longest: float) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from cases.density_problems import TEMPERATURE, Problem
 
-__all__ = ["CANDIDATES", "Candidate"]
+__all__ = ["CANDIDATES", "Candidate", "forget"]
 
 Run = Callable[[], np.ndarray]
 _LONG = 300.0  # time after which the double well has forgotten its start to 1e-5
@@ -113,6 +113,11 @@ def _pypde_statement(problem: Problem, cells: int) -> tuple[Any, Any]:
     drift = " + ".join(f"d_d{axis}(({one}) * p)" for axis, one in zip(axes, problem.gradient, strict=True))
     equation = pde.PDE({"p": f"{TEMPERATURE} * laplace(({problem.diffusion}) * p) + {drift}"}, bc={"value": 0})
     return pde.CartesianGrid([(-problem.wall, problem.wall)] * problem.dim, cells), equation
+
+
+def forget() -> None:
+    """Make the next statement of a problem a new one."""
+    _pypde_statement.cache_clear()
 
 
 def _pypde_setting(solver: str, problem: Problem, cells: int, setting: Any) -> tuple[float | None, dict[str, Any]]:

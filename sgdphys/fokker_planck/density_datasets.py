@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array, Noise
 
-__all__ = ["axis_names", "configuration_text", "density_dataset", "warn_of_cut_off"]
+__all__ = ["axis_names", "configuration_text", "density_dataset", "warn_of_cut_off", "warn_of_negative"]
 
 _MOST_CUT_OFF = 1e-3
+_MOST_NEGATIVE = 1e-3  # of the largest density
 
 
 def axis_names(landscape: Any, grid: Grid) -> list[str]:
@@ -151,3 +152,21 @@ def warn_of_cut_off(frames: Array, grid: Grid) -> None:
 
 def _layer_mass(density: Array, axis: int, place: int) -> Array:
     return np.asarray(density.take(place, axis=axis).reshape(len(density), -1).sum(axis=1))
+
+
+def warn_of_negative(frames: Array) -> None:
+    """Warn when a density falls below zero by more than a thousandth of its largest value.
+
+    Parameters
+    ----------
+    frames
+        Densities, shape (time, cell), in 1/x^dim.
+    """
+    share = -frames.min(axis=1) / frames.max(axis=1)
+    worst = int(share.argmax())
+    if share[worst] > _MOST_NEGATIVE:
+        message = (
+            f"the density falls to {frames[worst].min():.2g}, {share[worst]:.2g} of its largest value: refine the "
+            "grid, start from a wider density, or take scheme='upwind'"
+        )
+        warnings.warn(message, stacklevel=3)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdphys.checks import finite_number
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset, warn_of_cut_off
+from sgdphys.fokker_planck.density_datasets import (
+    axis_names,
+    configuration_text,
+    density_dataset,
+    warn_of_cut_off,
+    warn_of_negative,
+)
 from sgdphys.fokker_planck.initial_densities import initial_density, starting_time
 from sgdphys.fokker_planck.marches import carrier
 from sgdphys.fokker_planck.problems import settle
@@ -48,9 +54,9 @@ def evolve(
 
     The equation is :math:`\partial_t p = \nabla\cdot[p (\nabla f - c + (1 - r) T\, \nabla\cdot D) + T D \nabla p]`, see
     :func:`sgdphys.fokker_planck.discretise`. Finite volumes with exponential fitting, second order in the cell width.
-    Probability is kept to rounding, the density is never negative, and a state without current stays where it is. The
-    scheme diffuses 1 + delta^2/12 times as fast where Phi/T changes by delta from one cell to the next; keep delta
-    below 1 where the probability is.
+    Probability is kept to rounding, the density is never negative (but for :class:`~sgdphys.fokker_planck.Underdamped`
+    with central streaming), and a state without current stays where it is. The scheme diffuses 1 + delta^2/12 times as
+    fast where Phi/T changes by delta from one cell to the next; keep delta below 1 where the probability is.
 
     Parameters
     ----------
@@ -102,7 +108,8 @@ def evolve(
     Warns
     -----
     UserWarning
-        More than a thousandth of the probability seems to lie beyond far walls.
+        More than a thousandth of the probability seems to lie beyond far walls, or the density of positions and
+        velocities falls below zero.
     """
     problem = settle(landscape, noise, temperature, sgd, grid)
     if not 0 < tolerance < 1:
@@ -118,6 +125,7 @@ def evolve(
     configuration = configuration_text("evolve", landscape, noise, temperature, sgd, grid, **more)
     frames = states[:, : grid.size]
     warn_of_cut_off(frames, grid)
+    warn_of_negative(frames)
     series = {"time_error": errors} | _series(problem, states, instants, first)
     current = _currents(problem, states, instants, first) if currents else None
     return density_dataset(grid, names, instants.tolist(), frames, configuration, current=current, **series)

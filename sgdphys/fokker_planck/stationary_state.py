@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import sparse
 
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset, warn_of_cut_off
+from sgdphys.fokker_planck.density_datasets import (
+    axis_names,
+    configuration_text,
+    density_dataset,
+    warn_of_cut_off,
+    warn_of_negative,
+)
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.elimination import chain_of, eliminate, elimination_fits
 from sgdphys.fokker_planck.factorisation import factorise
@@ -76,6 +82,7 @@ def stationary(
     more = {"method": chosen, "residual": _residual(operator, density)}
     configuration = configuration_text("stationary", landscape, noise, temperature, sgd, grid, **more)
     warn_of_cut_off(density[np.newaxis], grid)
+    warn_of_negative(density[np.newaxis])
     series = {"entropy_production_rate": np.array([operator.entropy_production(density)])}
     current = operator.current(density)[np.newaxis]
     return density_dataset(grid, axis_names(landscape, grid), [0.0], density, configuration, current=current, **series)
@@ -157,7 +164,9 @@ def stationary_by_factorisation(operator: Operator) -> Array:
     others = np.delete(np.arange(operator.grid.size), deepest)
     matrix = operator.matrix
     density = np.ones(operator.grid.size)
-    density[others] = factorise(-matrix[others][:, others])(matrix[others][:, [deepest]].toarray().ravel())
+    density[others] = factorise(-matrix[others][:, others], pivots=operator.negative_share > 0)(
+        matrix[others][:, [deepest]].toarray().ravel()
+    )
     return np.asarray(density / (density.sum() * operator.grid.cell_volume))
 
 
@@ -165,7 +174,8 @@ def _deepest(operator: Operator) -> int:
     """Return a cell of much probability: where a power iteration of large steps from even filling is largest."""
     matrix = operator.matrix
     step = 1e3 / np.abs(matrix.diagonal()).max()
-    solve = factorise((sparse.eye_array(operator.size) - step * matrix).tocsc())
+    shifted = (sparse.eye_array(operator.size) - step * matrix).tocsc()
+    solve = factorise(shifted, pivots=operator.negative_share > 0)
     state = np.ones(operator.size)
     for _ in range(20):
         state = solve(state)

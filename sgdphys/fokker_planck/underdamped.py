@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Underdamped", "assemble_underdamped"]
 
 _SCHEMES = ("central", "upwind")
+_RESOLVED = 1.0  # change of H/(cT) from cell to cell up to which streaming is central
+_DEEP = 20.0  # H/(cT) above the minimum up to which it is: rounding from there grows by the root of exp(H/(cT)) at most
+_CLOSED = 1e-9  # of the range of H: largest change around a periodic axis that counts as none
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,10 @@ class Underdamped:
         gamma, in 1/time at unit mass; positive.
     scheme
         ``"central"``: streaming of second order, with negative hopping rates, so that a density may fall below zero
-        where the grid is too coarse; ``"upwind"``: always positive, of first order, as if positions diffused with
-        \|v\| times half a cell.
+        where the grid is too coarse (which is warned of). Where H/(cT) changes by more than 1 from cell to cell, or
+        lies more than 20 above its minimum, it goes over to upwind: central streaming would carry rounding errors of
+        the tails into the middle, where they grow as exp(H/(cT)).
+        ``"upwind"``: always positive, of first order, as if positions diffused with \|v\| times half a cell.
 
     Raises
     ------
@@ -96,7 +101,8 @@ def assemble_underdamped(grid: Grid, motion: Underdamped, equation: Equation, na
 
     Friction and noise hop along the velocities by exponential fitting. Streaming is divergence-free in the stationary
     state: in the plane of x_i and v_i its flux there is the difference of :math:`cT e^{-H/(cT)}` between the corners of
-    a face. At walls the stream is closed; through an absorbing wall of a position what moves outwards leaves.
+    a face. At walls the stream is closed; through an absorbing wall of a position what moves outwards leaves. On a
+    periodic axis the energies beyond the seam count, so that a tilted landscape drives a current.
 
     Parameters
     ----------
@@ -112,7 +118,7 @@ def assemble_underdamped(grid: Grid, motion: Underdamped, equation: Equation, na
     Returns
     -------
     Operator
-        With ``streams``: the stationary state is known, but has a current.
+        With ``streams``: the stationary state has a current; it is known unless a tilt drives around a periodic axis.
     """
     diffusion = equation.constant_diffusion
     assert diffusion is not None
@@ -120,19 +126,30 @@ def assemble_underdamped(grid: Grid, motion: Underdamped, equation: Equation, na
     points, count = grid.points(), grid.dim // 2
     level = _energies(equation, points) / energy
     parts = [_face_rates(grid, axis, motion, equation, energy, points, level) for axis in range(grid.dim)]
+    known = level if all(_closes(grid, axis, equation, points, level) for axis in range(count)) else None
     outer, walls = _exits(grid, points, count)
     left, right, forward, backward, exponents, conductances, kinds = (
         np.concatenate(columns) for columns in zip(*parts, outer, strict=True)
     )
     hops, exits = np.eye(grid.dim, dtype=np.int64), tuple(wall_names(grid, names)[wall] for wall in walls)
     return Operator(
-        grid, left, right, forward, backward, exponents, conductances, kinds, hops, level, None, exits, streams=True
+        grid, left, right, forward, backward, exponents, conductances, kinds, hops, known, None, exits, streams=True
     )
 
 
 def _energies(equation: Equation, points: Array) -> Array:
     places, velocities = np.split(points, 2, axis=1)
     return np.asarray(equation.energy(places) + (velocities**2).sum(axis=1) / 2)
+
+
+def _closes(grid: Grid, axis: int, equation: Equation, points: Array, level: Array) -> bool:
+    """Return whether the energy is the same on both sides of a periodic axis' seam: no force drives around it."""
+    if not grid.is_periodic(axis):
+        return True
+    low, high, _ = grid.axes[axis]
+    around = points + (high - low) * np.eye(grid.dim)[axis]
+    beyond = _energies(equation, around) - _energies(equation, points)
+    return bool(np.abs(beyond).max() <= _CLOSED * max(1.0, float(np.ptp(level))) * equation.temperature)
 
 
 def _face_rates(
@@ -145,7 +162,8 @@ def _face_rates(
     if axis >= grid.dim // 2:
         exponents = (points[right, axis] ** 2 - points[left, axis] ** 2) / (2 * energy)
         conductances = np.full(len(left), motion.friction * energy / grid.spacing[axis] ** 2)
-    ahead, behind = _stream(grid, axis, motion, equation, energy, points[left], (level[left], level[right]))
+    levels = level[left], _energies(equation, points[left] + hop * np.array(grid.spacing)) / energy  # beyond the seam
+    ahead, behind = _stream(grid, axis, motion, equation, energy, points[left], levels)
     forward = conductances * bernoulli(exponents) + ahead
     backward = conductances * bernoulli(-exponents) + behind
     return left, right, forward, backward, exponents, conductances, np.full(len(left), axis, dtype=np.int64)
@@ -176,9 +194,13 @@ def _stream(
     for level in levels:
         low, high = (np.where(inside, np.exp(level - height), 0.0) for height, inside in corners)
         rates.append(scale * (high - low))
-    if motion.scheme == "central":
-        return rates[0] / 2, -rates[1] / 2
-    return np.maximum(rates[0], 0.0), np.maximum(-rates[1], 0.0)
+    upwind = np.maximum(rates[0], 0.0), np.maximum(-rates[1], 0.0)
+    if motion.scheme == "upwind":
+        return upwind
+    change = np.maximum(np.abs(corners[1][0] - corners[0][0]), np.abs(levels[1] - levels[0]))
+    height = np.maximum(*levels) - min(level.min() for level in levels)
+    share = np.clip(np.minimum(_RESOLVED + 1 - change, 2 - height / _DEEP), 0.0, 1.0)
+    return share * rates[0] / 2 + (1 - share) * upwind[0], -share * rates[1] / 2 + (1 - share) * upwind[1]
 
 
 def _open(grid: Grid, axis: int, values: Array) -> NDArray[np.bool_]:

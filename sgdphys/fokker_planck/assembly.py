@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sgdphys.fokker_planck.hops import exits_of, joined_cells, wall_names
+from sgdphys.fokker_planck.hops import bridges, exits_of, joined_cells, wall_names
 from sgdphys.fokker_planck.operator import Operator, bernoulli
 from sgdphys.fokker_planck.reversibility import cell_potential
 from sgdphys.fokker_planck.tensor_decomposition import hops_of_tensors
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sgdphys.fokker_planck.equations import Equation
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array
+
+    Faces = tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, NDArray[np.int64]]
 
 __all__ = ["assemble", "longest_reach"]
 
@@ -35,7 +37,8 @@ def assemble(grid: Grid, equation: Equation, names: list[str]) -> Operator:
     :math:`w_k B(\delta)` and :math:`w_k B(-\delta)`. Their ratio is :math:`e^{-\delta}` exactly: where the drift over
     the diffusion is a gradient, :math:`e^{-\Phi/T}` at the cell centres is stationary on any grid, and no rate is
     negative for any D. The scheme is of second order in h. At reflecting walls hops that would cross are left out,
-    which a diffusion along no axis feels to first order there.
+    which a diffusion along no axis feels to first order there; cells in corners that lose all theirs hop along the
+    axes.
 
     Loops of the sum of delta below 1e-9 count as closed: delta is then made the difference of one potential.
 
@@ -66,9 +69,11 @@ def assemble(grid: Grid, equation: Equation, names: list[str]) -> Operator:
     points, spacing = grid.points(), np.array(grid.spacing)
     hops, weights = _hops(equation, points, spacing, longest_reach(grid))
     faces = [_faces(grid, equation, points, number, hop, weights[number]) for number, hop in enumerate(hops)]
+    outer, walls = _exits(grid, equation, points, hops, weights)
+    if np.abs(hops).sum(axis=1).max() > 1:
+        hops, faces = _bridged(grid, equation, points, hops, faces, outer[0])
     left, right, exponents, conductances, kinds = (np.concatenate(parts) for parts in zip(*faces, strict=True))
     potential, exponents = _settled(equation, grid, points, left, right, exponents)
-    outer, walls = _exits(grid, equation, points, hops, weights)
     inner = conductances * bernoulli(exponents), conductances * bernoulli(-exponents)
     return Operator(
         grid,
@@ -97,9 +102,7 @@ def _hops(equation: Equation, points: Array, spacing: Array, longest: int) -> tu
     return hops, np.broadcast_to(weights, (len(hops), len(points)))
 
 
-def _faces(
-    grid: Grid, equation: Equation, points: Array, number: int, hop: NDArray[np.int64], weights: Array
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, NDArray[np.int64]]:
+def _faces(grid: Grid, equation: Equation, points: Array, number: int, hop: NDArray[np.int64], weights: Array) -> Faces:
     left, right = joined_cells(grid, hop)
     conductances = (weights[left] + weights[right]) / 2
     used = conductances > 0
@@ -108,6 +111,27 @@ def _faces(
     start = points[left]
     exponents = equation.exponents(start, start + hop * np.array(grid.spacing))
     return left, right, exponents, conductances, np.full(len(left), number, dtype=np.int64)
+
+
+def _bridged(
+    grid: Grid,
+    equation: Equation,
+    points: Array,
+    hops: NDArray[np.int64],
+    faces: list[Faces],
+    leaving: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], list[Faces]]:
+    """Return hops and faces with hops along the axes for cells that no other face joins to the rest."""
+    joined = np.concatenate([face[0] for face in faces]), np.concatenate([face[1] for face in faces])
+    added = bridges(grid, *joined, leaving)
+    units, more = np.eye(grid.dim, dtype=np.int64), []
+    for axis, (left, right) in enumerate(added):
+        pace = equation.mobility * equation.temperature / (2 * grid.spacing[axis] ** 2)
+        conductances = pace * (equation.diffusion(points[left]) + equation.diffusion(points[right]))[:, axis, axis]
+        start, kind = points[left], np.full(len(left), len(hops) + axis, dtype=np.int64)
+        exponents = equation.exponents(start, start + units[axis] * np.array(grid.spacing))
+        more.append((left, right, exponents, conductances, kind))
+    return (np.concatenate([hops, units]), [*faces, *more]) if more else (hops, faces)
 
 
 def _settled(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array
 
-__all__ = ["Exits", "exits_of", "joined_cells", "wall_names"]
+__all__ = ["Exits", "bridges", "exits_of", "joined_cells", "wall_names"]
 
 
 @dataclass(frozen=True)
@@ -99,3 +101,39 @@ def _one_way(grid: Grid, hop: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDA
     absorbing = np.array([[side == "absorbing" for side in sides] for sides in grid.sides])
     leaving = np.flatnonzero((share < 1) & absorbing[first, high])
     return leaving, 2 * first[leaving] + high[leaving], share[leaving]
+
+
+def bridges(
+    grid: Grid, left: NDArray[np.int64], right: NDArray[np.int64], leaving: NDArray[np.int64]
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the faces that join cells from which walls keep all hops to what is left of the grid.
+
+    In corners a hop along no axis may lead through a wall both ways; what is cut off so is a few cells.
+
+    Parameters
+    ----------
+    grid
+        The cells.
+    left, right
+        Cells on both sides of every face, shape (face,).
+    leaving
+        Cells with a way out of the grid, which need no other.
+
+    Returns
+    -------
+    list
+        For each axis the cells on both sides of the faces to add, between neighbours along it.
+    """
+    graph = sparse.csr_array((np.ones(len(left)), (left, right)), shape=(grid.size, grid.size))
+    count, island = connected_components(graph, directed=False)
+    if count == 1:
+        return []
+    settled = np.zeros(count, dtype=bool)
+    settled[island[leaving]] = True
+    settled[np.bincount(island).argmax()] = True
+    found = []
+    for hop in np.eye(grid.dim, dtype=np.int64):
+        near, far = joined_cells(grid, hop)
+        cut = (island[near] != island[far]) & ~(settled[island[near]] & settled[island[far]])
+        found.append((near[cut], far[cut]))
+    return found

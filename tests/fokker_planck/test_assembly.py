@@ -172,3 +172,28 @@ def test_too_anisotropic_a_diffusion_is_refused_with_the_number():
     noise = sp.noises.Full(np.outer(angle, angle) + 1e-7 * np.eye(2))
     with pytest.raises(ValueError, match=r"condition number of 1e\+07: .* hops of \d+ cells, and this grid takes 10"):
         discretise(sp.landscapes.Quadratic(np.eye(2)), noise, temperature=0.1, grid=Grid([(-2, 2, 40), (-2, 2, 40)]))
+
+
+@pytest.mark.parametrize("matrix", [[[2, 3], [3, 5]], [[2, -3], [-3, 5]], [[5, 8], [8, 13]]])
+def test_corners_that_no_hop_leaves_are_joined_along_the_axes(matrix):
+    # D = sum of two hops alone, (1, 1) and (1, 2) for the first: in two corners both lead through walls
+    noise, settings = sp.noises.Full(matrix), {"temperature": 0.1, "grid": Grid([(-5, 5, 50), (-5, 5, 50)])}
+    operator = discretise(sp.landscapes.Quadratic(np.eye(2)), noise, **settings)
+    assert_generator(operator.matrix)
+    assert operator.matrix.diagonal().max() < 0
+    for method in ("elimination", "factorisation"):
+        state = stationary(sp.landscapes.Quadratic(np.eye(2)), noise, method=method, **settings)
+        np.testing.assert_allclose(
+            covariance(state, settings["grid"]), 0.1 * np.array(matrix), rtol=0.05 if matrix[0][0] == 5 else 1e-5
+        )
+
+
+def test_joined_corners_keep_the_gibbs_state():
+    matrix = np.array([[2.0, 3.0], [3.0, 5.0]])
+    settings = {"temperature": 1.0, "grid": Grid([(-2, 2, 24), (-2, 2, 24)], "reflecting")}
+    operator = discretise(sp.landscapes.Quadratic(matrix), sp.noises.Full(matrix), **settings)
+    assert operator.is_reversible
+    assert_stationary(operator.matrix, operator.gibbs())
+    points = settings["grid"].points()
+    density = np.exp(-(points**2).sum(axis=1) / 2)  # f = x' D x/2, so that D^-1 grad f = x
+    np.testing.assert_allclose(operator.gibbs(), density / density.sum() / settings["grid"].cell_volume, rtol=1e-9)

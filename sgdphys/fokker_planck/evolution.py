@@ -14,7 +14,7 @@ from sgdphys.fokker_planck.density_datasets import (
     warn_of_cut_off,
     warn_of_negative,
 )
-from sgdphys.fokker_planck.initial_densities import initial_density, starting_time
+from sgdphys.fokker_planck.initial_densities import initial_state, starting_time
 from sgdphys.fokker_planck.marches import carrier
 from sgdphys.fokker_planck.problems import settle
 
@@ -76,7 +76,8 @@ def evolve(
         The cells, and what happens at their walls.
     start
         At time 0: a point (scalar or (coordinate,)), a density on the grid, or a callable of points (cell, coordinate)
-        that gives a density up to a factor. A density Dataset is continued from its last frame and time.
+        that gives a density up to a factor. A density Dataset is continued from its last frame and time, with what
+        walls absorbed.
     times
         Increasing times of the frames, in x^2/loss, not before the start.
     tolerance
@@ -119,7 +120,7 @@ def evolve(
     begin = starting_time(start)
     instants = _checked_times(times, begin)
     first = problem.operator(begin)
-    state = np.concatenate([initial_density(start, grid, names), np.zeros(len(first.exits))])
+    state = initial_state(start, grid, names, len(first.exits))
     states, errors = _march(carry, state, instants, begin)
     more: dict[str, Any] = {"tolerance": tolerance, "method": method} | ({} if dt is None else {"dt": dt})
     configuration = configuration_text("evolve", landscape, noise, temperature, sgd, grid, **more)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Start = ArrayLike | Callable[[Array], ArrayLike] | xr.Dataset
 
-__all__ = ["initial_density", "point_weights", "starting_time"]
+__all__ = ["initial_density", "initial_state", "point_weights", "starting_time"]
 
 
 def initial_density(start: Start, grid: Grid, names: Sequence[str]) -> Array:
@@ -49,6 +49,32 @@ def initial_density(start: Start, grid: Grid, names: Sequence[str]) -> Array:
     if values.shape == grid.shape:
         return _normalised(values, grid)
     return point_weights(values, grid) / grid.cell_volume
+
+
+def initial_state(start: Start, grid: Grid, names: Sequence[str], exits: int) -> Array:
+    """Return an initial density and what the exits hold, shape (cell then exit,), in 1/x^dim.
+
+    What a continued Dataset has lost to absorbing walls stays lost: the first exit holds it. Without exits the
+    density is that of the particles still there.
+
+    Parameters
+    ----------
+    start, grid, names
+        As in :func:`initial_density`.
+    exits
+        Number of exits.
+
+    Returns
+    -------
+    Array
+        State; its sum times the volume of a cell is 1.
+    """
+    state = np.concatenate([initial_density(start, grid, names), np.zeros(exits)])
+    if exits and isinstance(start, xr.Dataset) and "absorbed" in start:
+        absorbed = float(start["absorbed"].values[-1])
+        state *= 1 - absorbed
+        state[grid.size] = absorbed / grid.cell_volume
+    return state
 
 
 def starting_time(start: Start) -> float:

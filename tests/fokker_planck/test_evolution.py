@@ -151,3 +151,16 @@ def test_bad_arguments_are_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as refusal:
         evolve(Well(), **settings)
     assert "\n" not in str(refusal.value)
+
+
+def test_what_walls_absorbed_stays_absorbed_when_a_run_goes_on():
+    grid = Grid([(-2, 1, 150)], [("far", "absorbing")])
+    whole = evolve(Well(), temperature=0.3, grid=grid, start=-1.0, times=[1.0, 2.0, 5.0])
+    half = evolve(Well(), temperature=0.3, grid=grid, start=-1.0, times=[1.0, 2.0])
+    rest = evolve(Well(), temperature=0.3, grid=grid, start=half, times=[2.0, 5.0])
+    assert float(whole["absorbed"][1]) > 0.05
+    for name in ("mass", "absorbed"):
+        np.testing.assert_allclose(rest[name], whole[name][1:], atol=1e-6)
+    np.testing.assert_allclose(rest["mass"] + rest["absorbed"], 1, atol=1e-13)
+    closed = evolve(Well(), temperature=0.3, grid=Grid([(-2, 1, 150)], "reflecting"), start=half, times=[5.0])
+    assert float(closed["mass"][0]) == pytest.approx(1.0, abs=1e-13)  # the particles still there

@@ -83,8 +83,9 @@ def evolve(
     tolerance
         Largest estimated error of one time step, in total variation. The true one is usually a hundredth of it.
     method
-        ``"adaptive"``: implicit steps of fifth order with flux limiting, their length by the error; of second order
-        (exponential midpoint) where the equation changes in time; always positive. ``"implicit-euler"``: steps
+        ``"adaptive"``: the exponential by Chebyshev polynomials, where there is detailed balance and few products do;
+        else implicit steps of fifth order with flux limiting, their length by the error; of second order (exponential
+        midpoint) where the equation changes in time; always positive. ``"implicit-euler"``: steps
         ``dt``, first order, always positive. ``"crank-nicolson"``: steps ``dt``, second order, positive up to 2 over
         the fastest rate out of a cell, and refused beyond. ``"exponential"``: exact in time and always positive, for
         equations constant in time and small grids or short times.
@@ -115,11 +116,13 @@ def evolve(
     problem = settle(landscape, noise, temperature, sgd, grid)
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must lie between 0 and 1, got {tolerance}")
-    carry = carrier(problem, method, tolerance, None if dt is None else finite_number("dt", dt, sign="positive"))
     names = axis_names(landscape, grid)
     begin = starting_time(start)
     instants = _checked_times(times, begin)
+    problem.check_end(float(instants[-1]))
     first = problem.operator(begin)
+    step = None if dt is None else finite_number("dt", dt, sign="positive")
+    carry = carrier(problem, method, tolerance, step, first)
     state = initial_state(start, grid, names, len(first.exits))
     states, errors = _march(carry, state, instants, begin)
     more: dict[str, Any] = {"tolerance": tolerance, "method": method} | ({} if dt is None else {"dt": dt})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from sgdphys.fokker_planck.chebyshev import ChebyshevAction
 from sgdphys.fokker_planck.fixed_steps import crank_nicolson, exponential_action, implicit_euler
 from sgdphys.fokker_planck.scheduled_steps import ScheduledStepper
 from sgdphys.fokker_planck.time_steps import Stepper
@@ -27,7 +28,7 @@ TimeMethod = Literal["adaptive", "implicit-euler", "crank-nicolson", "exponentia
 METHODS = ("adaptive", "implicit-euler", "crank-nicolson", "exponential")
 
 
-def carrier(problem: Problem, method: TimeMethod, tolerance: float, dt: float | None) -> Carry:
+def carrier(problem: Problem, method: TimeMethod, tolerance: float, dt: float | None, first: Operator) -> Carry:
     """Return what carries a state from one time to another and estimates the error that it made.
 
     Parameters
@@ -36,6 +37,8 @@ def carrier(problem: Problem, method: TimeMethod, tolerance: float, dt: float | 
         What is solved.
     method, tolerance, dt
         As in :func:`sgdphys.fokker_planck.evolve`.
+    first
+        The operator at the start, where it stays.
 
     Returns
     -------
@@ -57,23 +60,31 @@ def carrier(problem: Problem, method: TimeMethod, tolerance: float, dt: float | 
         if method == "exponential":
             raise ValueError("method='exponential' needs an operator constant in time: use method='adaptive'")
         return _through_changes(problem, method, tolerance, dt)
+    if len(problem.breaks()) <= 1:
+        return _constant(first, method, tolerance, dt)
     return _through_stages(problem, lambda operator: _constant(operator, method, tolerance, dt))
 
 
 def _constant(operator: Operator, method: str, tolerance: float, dt: float | None) -> Carry:
     if method == "adaptive":
-        return _adaptive(Stepper(operator, tolerance))
+        return _adaptive(operator, tolerance)
     if method == "exponential":
         return lambda state, begin, end: (exponential_action(operator, state, end - begin), 0.0)
     makers = {"implicit-euler": implicit_euler, "crank-nicolson": crank_nicolson}
     return _stepwise(lambda _time, length: makers[method](operator, length), dt or 0.0)
 
 
-def _adaptive(stepper: Stepper) -> Carry:
-    memory: dict[str, float] = {}
+def _adaptive(operator: Operator, tolerance: float) -> Carry:
+    """Polynomials where there is detailed balance and few of them do, else implicit steps."""
+    stepper, memory = Stepper(operator, tolerance), {"step": 0.0}
+    action = ChebyshevAction(operator) if ChebyshevAction.serves(operator) else None
+    most = 200 + 8 * math.sqrt(operator.size)  # products that cost as much as the factorisations of an adaptive march
 
     def carry(state: Array, begin: float, end: float) -> tuple[Array, float]:
-        first = memory.get("step") or stepper.first_step(state)
+        accuracy = None if action is None else action.accuracy(state, tolerance)
+        if action is not None and accuracy is not None and action.terms(end - begin, accuracy) < most:
+            return action(state, end - begin, accuracy), action.error(state, accuracy)
+        first = memory["step"] or stepper.first_step(state)
         state, error, memory["step"] = stepper.advance(state, end - begin, first)
         return state, error
 

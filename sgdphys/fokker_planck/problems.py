@@ -91,6 +91,12 @@ class Problem:
             return assemble_underdamped(self.grid, self.motion, equation, names)
         return assemble(self.grid, equation, names)
 
+    def check_end(self, time: float) -> None:
+        """Raise ValueError where a schedule of SGD ends before a time."""
+        ends = self.breaks()
+        if ends.size and time > ends[-1] * (1 + _ROUNDING):
+            raise ValueError(f"the schedule of sgd ends at time {ends[-1]:.6g}, got {time:.6g}")
+
     def _pace(self, time: float) -> tuple[float, float, float]:
         if self.temperature is not None:
             return _positive(float(self.temperature(np.array([time]))[0]), time), 1.0, 0.0
@@ -102,9 +108,8 @@ class Problem:
         if not isinstance(self.sgd, SGDSchedule):
             assert self.sgd is not None
             return self.sgd
+        self.check_end(time)
         ends = self.breaks()
-        if time > ends[-1] * (1 + _ROUNDING):
-            raise ValueError(f"the schedule of sgd ends at time {ends[-1]:.6g}, got {time:.6g}")
         return self.sgd.stages[min(int(np.searchsorted(ends, time, side="right")), len(ends) - 1)][0]
 
 

@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 from scipy.special import ive
 
+from sgdphys.kernels.chebyshev_sums import add_chebyshev_terms
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sgdphys.fokker_planck.operator import Operator
     from sgdphys.protocols import Array
 
@@ -76,14 +79,11 @@ class ChebyshevAction:
         """Return the density (cell,) after a duration."""
         count = self.terms(duration, accuracy)
         coefficients = 2 * ive(np.arange(count), self._fastest * duration / 2)
+        diagonals, offsets = self._doubled
         before = density / self._root
-        total = coefficients[0] / 2 * before
-        now = self._half @ before
-        now = now / 2
-        total += coefficients[1] * now
-        for coefficient in coefficients[2:]:
-            before, now = now, self._half @ now - before
-            total += coefficient * now
+        now = self._half_product(before)
+        total = coefficients[0] / 2 * before + coefficients[1] * now
+        add_chebyshev_terms(diagonals, offsets, coefficients, before, now, total)
         found = np.maximum(total * self._root, 0.0)
         return np.asarray(found * (density.sum() / found.sum()))
 
@@ -117,20 +117,20 @@ class ChebyshevAction:
         ends = np.concatenate([operator.left, operator.right])
         return np.bincount(ends, np.concatenate([crossing, crossing]), minlength=operator.size).astype(np.float64)
 
+    def _half_product(self, vector: Array) -> Array:
+        """Return (1 + 2 S/lambda) times a vector: half a step of the recurrence from 0."""
+        diagonals, offsets = self._doubled
+        product, nothing = np.zeros_like(vector), np.zeros_like(vector)
+        add_chebyshev_terms(diagonals, offsets, np.array([0.0, 0.0, 0.5]), nothing, vector.copy(), product)
+        return product
+
     @cached_property
-    def _half(self) -> sparse.dia_array | sparse.csr_array:
-        """The matrix 2 (1 + 2 S/lambda); by diagonals, which are few without periodic axes."""
+    def _doubled(self) -> tuple[Array, NDArray[np.int64]]:
+        """The matrix 2 (1 + 2 S/lambda) by its diagonals: the middle one, then those above."""
         operator, scale = self.operator, 4 / self._fastest
-        size, crossing = operator.size, scale * self._crossing
-        middle = 2 - scale * self._leaving
-        if any(map(operator.grid.is_periodic, range(operator.grid.dim))):
-            rows = np.concatenate([operator.left, operator.right, np.arange(size)])
-            columns = np.concatenate([operator.right, operator.left, np.arange(size)])
-            values = np.concatenate([crossing, crossing, middle])
-            return sparse.csr_array((values, (rows, columns)), shape=(size, size))
-        offsets, kind = np.unique(operator.right - operator.left, return_inverse=True)
-        data = np.zeros((2 * len(offsets) + 1, size))
-        data[kind, operator.right] = crossing
-        data[kind + len(offsets), operator.left] = crossing
-        data[-1] = middle
-        return sparse.dia_array((data, np.concatenate([offsets, -offsets, [0]])), shape=(size, size))
+        low, high = np.minimum(operator.left, operator.right), np.maximum(operator.left, operator.right)
+        offsets, kind = np.unique(high - low, return_inverse=True)
+        diagonals = np.zeros((len(offsets) + 1, operator.size))
+        np.add.at(diagonals, (kind.ravel() + 1, low), scale * self._crossing)
+        diagonals[0] = 2 - scale * self._leaving
+        return diagonals, np.concatenate([[0], offsets])

@@ -6,7 +6,7 @@ from grid_landscapes import Well
 
 from sgdphys import SGD, schema
 from sgdphys.fokker_planck import Grid
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset
+from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text, density_dataset, warn_of_cut_off
 from sgdphys.landscapes import Expression
 from sgdphys.noises import Diagonal
 
@@ -39,3 +39,20 @@ def test_configuration_holds_every_setting():
     assert configuration["landscape"]["landscape"] == "Expression"
     plain = json.loads(configuration_text("evolve", Well(), None, 0.1, None, PLANE))
     assert plain["landscape"] == {"landscape": "Well"}
+
+
+@pytest.mark.parametrize("wall", [1.0, 1.3])
+def test_the_warning_tells_what_lies_beyond(wall):
+    # exp(-2 x) from a far wall at 0 on: exp(-2 wall) lies beyond, however fine the cells
+    for cells in (40, 200):
+        grid = Grid([(0, wall, cells)], [("reflecting", "far")])
+        frames = np.exp(-2 * grid.centres[0])[np.newaxis]
+        frames *= -np.expm1(-2 * wall) / (frames.sum() * grid.cell_volume)
+        with pytest.warns(UserWarning, match=f"about {np.exp(-2 * wall):.2g} of the probability lies beyond the high"):
+            warn_of_cut_off(frames, grid)
+
+
+def test_a_density_that_does_not_fall_towards_the_wall():
+    grid = Grid([(0, 1, 50)], [("far", "reflecting")])
+    with pytest.warns(UserWarning, match="about 0.02 of the probability lies beyond the low wall of axis 0, at 0"):
+        warn_of_cut_off(np.ones((1, 50)), grid)

@@ -89,3 +89,19 @@ def test_what_changes_in_time_is_refused():
     stages = sp.SGDSchedule([(sp.SGD(lr=0.1, batch_size=1), 3), (sp.SGD(lr=0.1, batch_size=2), 3)])
     with pytest.raises(ValueError, match="temperature must not change in time here"):
         sp.fokker_planck.stationary(bowl, sp.noises.Isotropic(), sgd=stages, grid=grid)
+
+
+def test_the_decay_of_a_twin_is_not_added_twice():
+    twin, grid = Well(), Grid([(-2, 2, 20)])
+    object.__setattr__(twin, "origin", np.zeros(5))
+    with pytest.raises(ValueError, match="twin holds the weight decay already"):
+        discretise(twin, Isotropic(1.0), sgd=SGD(0.1, 1, weight_decay=0.1), grid=grid)
+    discretise(twin, Isotropic(1.0), sgd=SGD(0.1, 1), grid=grid)
+
+
+def test_a_short_axis_limits_the_reach():
+    along = np.array([3.0, 1.0]) / np.sqrt(10)
+    noise, bowl = Full(np.outer(along, along) + 1e-3 * np.eye(2)), sp.landscapes.Quadratic(np.eye(2))
+    with pytest.raises(ValueError, match="need hops of 3 cells, and this grid takes 2"):
+        discretise(bowl, noise, temperature=0.1, grid=Grid([(-2, 2, 40), (-0.4, 0.4, 8)]))
+    discretise(bowl, noise, temperature=0.1, grid=Grid([(-2, 2, 40), (-0.8, 0.8, 16)]))

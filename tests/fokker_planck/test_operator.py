@@ -5,7 +5,8 @@ from grid_landscapes import Bowl, Well
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
-from sgdphys.fokker_planck import Grid, discretise
+import sgdphys as sp
+from sgdphys.fokker_planck import Grid, Underdamped, discretise
 from sgdphys.fokker_planck.factorisation import factorise
 from sgdphys.fokker_planck.operator import bernoulli
 from sgdphys.noises import Diagonal
@@ -103,3 +104,31 @@ def test_implicit_solves_keep_positivity_exactly():
         solved = factorise(sparse.eye_array(LINE.size) - dt * operator.matrix)(point)
         assert solved.min() >= 0
         assert solved.sum() == pytest.approx(1.0, abs=1e-16 * dt * abs(operator.matrix).max() + 1e-13)
+
+
+def test_the_negative_share_is_that_of_the_matrix():
+    for scheme in ("central", "upwind"):
+        motion = Underdamped(sp.landscapes.Quadratic(1.0), 0.5, scheme)
+        operator = discretise(motion, temperature=0.5, grid=Grid([(-2, 2, 20), (-2, 2, 20)]))
+        entries = operator.matrix.tocoo()
+        rates = entries.data[entries.row != entries.col]
+        assert operator.negative_share == pytest.approx(max(0.0, -rates.min()) / rates.max(), rel=1e-12)
+        assert (operator.negative_share > 0) == (scheme == "central")
+
+
+def test_empty_cells_beside_full_ones_make_entropy_production_infinite():
+    operator = discretise(Well(), temperature=0.1, grid=LINE)
+    point = np.zeros(LINE.size)
+    point[100] = 1 / LINE.cell_volume
+    assert operator.entropy_production(point) == np.inf
+    assert operator.entropy_production(np.maximum(point, 1e-9)) < np.inf
+
+
+def test_entropy_production_is_the_integral_of_the_squared_current():
+    # of a Gaussian in a bowl: J = p (T x/s^2 - x), int J^2/(T p) = (T - s^2)^2/(T s^2)
+    grid, variance, temperature = Grid([(-3, 3, 600)]), 0.05, 0.2
+    operator = discretise(Bowl(), temperature=temperature, grid=grid)
+    density = np.exp(-(grid.centres[0] ** 2) / (2 * variance))
+    density /= density.sum() * grid.cell_volume
+    exact = (temperature - variance) ** 2 / (temperature * variance)
+    assert operator.entropy_production(density) == pytest.approx(exact, rel=2e-3)

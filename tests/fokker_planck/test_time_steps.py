@@ -5,7 +5,8 @@ from grid_landscapes import Well
 from scipy.linalg import expm
 from scipy.special import rel_entr
 
-from sgdphys.fokker_planck import Grid, discretise
+import sgdphys as sp
+from sgdphys.fokker_planck import Grid, Underdamped, discretise
 from sgdphys.fokker_planck import time_steps as module
 from sgdphys.fokker_planck.time_steps import Stepper
 
@@ -118,3 +119,25 @@ def test_gibbs_state_stays_at_any_step():
 def test_a_tolerance_below_rounding_is_refused():
     with pytest.raises(ValueError, match="is not reached by any time step"):
         Stepper(WELL, 1e-22).advance(bump(), 1.0, 0.1)
+
+
+def test_the_estimate_does_not_depend_on_the_cells():
+    found = []
+    for cells in (100, 200):
+        grid = Grid([(-2.5, 2.5, cells)])
+        operator = discretise(Well(tilt=0.1), temperature=0.1, grid=grid)
+        smooth = operator.gibbs() * (1 + 0.5 * np.tanh(grid.centres[0]))
+        found.append(Stepper(operator, 1.0).step(smooth / (smooth.sum() * grid.cell_volume), 0.2)[1])
+    assert found[0] == pytest.approx(found[1], rel=0.1)
+
+
+def test_steps_with_negative_rates_are_linear():
+    # no flux is limited where rates are negative: the sum of two steps is the step of the sum
+    motion = Underdamped(sp.landscapes.Quadratic(1.0), 0.5)
+    operator = discretise(motion, temperature=0.25, grid=Grid([(-3, 3, 40), (-3, 3, 40)]))
+    assert operator.negative_share > 0
+    parts = np.eye(operator.size)[[700, 905]]
+    stepper = Stepper(operator, 1.0)
+    together = stepper.step(parts.sum(axis=0), 0.3)[0]
+    assert together.min() < 0
+    np.testing.assert_allclose(sum(stepper.step(part, 0.3)[0] for part in parts), together, atol=1e-12)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from asserts import assert_keeps_mass, assert_never_negative, assert_stationary
 from scipy.linalg import expm
+from scipy.stats import norm
 
 import sgdphys as sp
 from sgdphys.fokker_planck import Grid, Underdamped, discretise, evolve, mean_first_passage_time, stationary
@@ -183,3 +184,69 @@ def test_both_schemes_tend_to_one_mean_passage_time():
     assert times["central", 40] == pytest.approx(times["central", 80], rel=5e-3)
     extrapolated = 2 * times["upwind", 80] - times["upwind", 40]
     assert extrapolated == pytest.approx(times["central", 80], rel=5e-3)
+
+
+def test_noise_and_temperature_enter_as_a_product():
+    settings = {"grid": plane(40), "start": (0.8, -0.3), "times": [1.0]}
+    hot = evolve(Underdamped(BOWL, FRICTION, "upwind"), temperature=0.3, **settings)
+    noisy = evolve(Underdamped(BOWL, FRICTION, "upwind"), sp.noises.Isotropic(3.0), temperature=0.1, **settings)
+    np.testing.assert_allclose(noisy["density"], hot["density"], atol=1e-12)
+
+
+@pytest.mark.parametrize("scheme", ["central", "upwind"])
+@pytest.mark.parametrize("walls", [("reflecting", "reflecting"), ("periodic", "far")])
+def test_the_stationary_state_in_a_box_full_of_probability(scheme, walls):
+    # walls that cut through exp(-H/T): no stream along them
+    grid = Grid([(-1, 1, 12), (-0.8, 1.1, 10)], list(walls))
+    landscape = sp.landscapes.Expression("cos(pi*x)") if "periodic" in walls else BOWL
+    operator = discretise(Underdamped(landscape, FRICTION, scheme), temperature=0.5, grid=grid)
+    assert_stationary(operator.matrix, operator.gibbs())
+    assert abs(np.asarray(operator.matrix.sum(axis=0))).max() < 1e-13 * abs(operator.matrix).max()
+
+
+def test_each_velocity_belongs_to_its_position():
+    grid = Grid([(-1.5, 1.5, 7), (-1, 1, 6), (-1.6, 1.6, 7), (-1.7, 1.7, 8)], "reflecting")
+    landscape = sp.landscapes.Expression("x**2/2 + 2*y**2 + x*y/2")
+    operator = discretise(Underdamped(landscape, FRICTION), temperature=0.5, grid=grid)
+    assert_stationary(operator.matrix, operator.gibbs())
+    points, rate = grid.points(), operator.matrix.T @ grid.points()
+    inner = np.all(np.abs(points) < 0.6 * np.array([1.5, 1, 1.6, 1.7]), axis=1)
+    cells = np.array(grid.spacing)
+    np.testing.assert_allclose(rate[inner, :2], points[inner, 2:], atol=cells[2:].max() / 2)  # d<x>/dt = v
+    force = -np.stack([points[:, 0] + points[:, 1] / 2, 4 * points[:, 1] + points[:, 0] / 2], axis=1)
+    np.testing.assert_allclose(rate[inner, 2:], force[inner] - FRICTION * points[inner, 2:], atol=0.8)
+
+
+def test_free_flight_through_absorbing_walls():
+    # hardly any friction and no force: x + v t of a Gaussian beyond one of the walls, exactly
+    errors, time = [], 0.8
+    for cells in (60, 120):
+        grid = Grid([(-1.5, 1.0, cells), (-3, 3, cells)], ["absorbing", "far"])
+        density = evolve(
+            Underdamped(sp.landscapes.Expression("0*x"), 1e-6, "upwind"), temperature=T, grid=grid, times=[time],
+            start=lambda p: np.exp(-(p[:, 0] ** 2) / 0.08 - (p[:, 1] - 0.3) ** 2 / (2 * T)),
+        )  # fmt: skip
+        width = np.sqrt(0.04 + T * time**2)
+        beyond = norm.sf((1.0 - 0.3 * time) / width) + norm.cdf((-1.5 - 0.3 * time) / width)
+        errors.append(float(density["absorbed"][0]) / beyond - 1)
+    assert abs(errors[1]) < 0.15
+    assert 1.6 < errors[0] / errors[1] < 2.5  # of first order
+
+
+def test_strong_friction_is_the_overdamped_equation():
+    # time over gamma, to order 1/gamma^2
+    well, friction = sp.landscapes.Expression("x**4/4 - x**2/2 + 0.1*x"), 60.0
+    line, grid = Grid([(-2.2, 2.2, 50)]), Grid([(-2.2, 2.2, 50), (-2.3, 2.3, 40)])
+    slow = evolve(well, temperature=0.2, grid=line, start=lambda x: np.exp(-((x[:, 0] + 1) ** 2) / 0.1), times=[1.0])
+    fast = evolve(
+        Underdamped(well, friction), temperature=0.2, grid=grid, times=[friction],
+        start=lambda p: np.exp(-((p[:, 0] + 1) ** 2) / 0.1 - p[:, 1] ** 2 / 0.4),
+    )  # fmt: skip
+    positions = fast["density"].values[0].sum(axis=1) * grid.spacing[1]
+    assert np.abs(positions - slow["density"].values[0]).sum() * line.cell_volume / 2 < 2e-3
+
+
+def test_velocities_may_not_be_absorbed():
+    grid = Grid([(-2, 2, 20), (-2, 2, 20)], ["far", ("far", "absorbing")])
+    with pytest.raises(ValueError, match="walls of velocities may not absorb"):
+        discretise(Underdamped(BOWL, 1.0), temperature=0.1, grid=grid)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Operator", "bernoulli"]
 
+_EMPTY = 1e-12  # of the largest density: cells below may be empty by rounding
+
 
 def bernoulli(z: Array) -> Array:
     """Return z / (exp(z) - 1), to rounding for every z; 1 at zero, 0 far to the right, -z far to the left."""
@@ -155,12 +157,16 @@ class Operator:
         Returns
         -------
         float
-            In loss/x^2; infinite where a cell beside one with probability is empty.
+            In loss/x^2; infinite where a cell is empty beside one with more than 1e-12 of the largest density. Below
+            that cells are empty by rounding, and left out.
         """
         inner = (self.right < self.grid.size) & (self.conductances > 0)
         here, there, exponents = state[self.left[inner]], state[self.right[inner]], self.exponents[inner]
         flux = self.conductances[inner] * (bernoulli(exponents) * here - bernoulli(-exponents) * there)
         with np.errstate(divide="ignore", invalid="ignore"):
             affinity = np.log(here) - np.log(there) - exponents
-        carrying = (flux != 0) & ((here > 0) & (there > 0) if self.negative_share else True)
+        filled = (here > 0) & (there > 0)
+        if not self.negative_share:
+            filled |= np.maximum(here, there) > _EMPTY * state.max()
+        carrying = (flux != 0) & filled
         return float(self.grid.cell_volume * (flux[carrying] * affinity[carrying]).sum())

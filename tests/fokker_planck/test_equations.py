@@ -40,7 +40,7 @@ def test_the_divergence_of_a_tensor(noise):
     np.testing.assert_allclose(equation.divergence(points), exact, atol=1e-9)
 
 
-@pytest.mark.parametrize("reading", [0.0, 1.0])
+@pytest.mark.parametrize("reading", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("noise", [sp.noises.Formula(FORMULA), Given(tensor_of)], ids=["kernel", "difference"])
 def test_exponents_are_the_integral_of_force_over_diffusion(noise, reading):
     # along random segments: step . (TD)^-1 grad f + (1 - r) step . D^-1 div D, by a fine midpoint rule

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from sgdphys.fokker_planck.density_datasets import (
     axis_names,
@@ -96,13 +97,24 @@ def _choose(method: Method, operator: Operator) -> str:
         raise ValueError("the drift over the diffusion is no gradient: the state is not Gibbs; use method='auto'")
     if method == "gibbs" or (method == "auto" and known):
         return "gibbs"
-    if not operator.streams and min(operator.forward.min(), operator.backward.min()) == 0:
+    if not operator.streams and not _connected(operator):
         raise ValueError(
             "a hopping rate underflows and cuts cells off: use a finer grid, nearer walls or a higher temperature"
         )
     if method != "auto":
         return method
     return "elimination" if elimination_fits(operator) else "factorisation"
+
+
+def _connected(operator: Operator) -> bool:
+    """Return whether hops lead from every cell to every other; rates that underflow may leave some out of reach."""
+    if min(operator.forward.min(), operator.backward.min()) > 0:
+        return True
+    ahead, back = operator.forward > 0, operator.backward > 0
+    begins = np.concatenate([operator.left[ahead], operator.right[back]])
+    ends = np.concatenate([operator.right[ahead], operator.left[back]])
+    graph = sparse.csr_array((np.ones(len(begins)), (begins, ends)), shape=(operator.size, operator.size))
+    return bool(connected_components(graph, connection="strong")[0] == 1)
 
 
 def _residual(operator: Operator, density: Array) -> float:

@@ -25,6 +25,16 @@ def test_a_drift_between_absorbing_walls_decays_with_the_exact_rate(slope):
     assert abs(errors[-1]) < 1e-4
 
 
+@pytest.mark.parametrize("slope", [0.8, -3.0])
+def test_a_constant_drift_splits_exactly_on_any_grid(slope):
+    # from x the upper wall is met first with (e^(a x/T) - 1)/(e^(a/T) - 1): exponential fitting is exact there
+    for cells in (4, 9):
+        grid = Grid([(0, 1, cells)], "absorbing")
+        matrix = discretise(sp.landscapes.Expression("a*x", a=slope), temperature=T, grid=grid).matrix.toarray()
+        found = np.linalg.solve(matrix[:cells, :cells].T, -matrix[cells + 1, :cells])
+        np.testing.assert_allclose(found, np.expm1(slope * grid.centres[0] / T) / np.expm1(slope / T), rtol=1e-10)
+
+
 @pytest.mark.parametrize(("matrix", "reach"), [([[1.0, 0.7], [0.7, 1.0]], 1), ([[0.91, 0.3], [0.3, 0.11]], 3)])
 def test_a_tensor_between_absorbing_walls_and_around_a_ring(matrix, reach):
     # nothing depends on y: the mass decays as on a line with D_xx

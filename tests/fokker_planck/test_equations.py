@@ -176,4 +176,6 @@ def test_drift_that_dominates_stays_positive(peclet):
     assert np.abs(operator.exponents).max() > peclet
     density = evolve(field, sp.noises.Full(TENSOR), temperature=0.1, grid=grid, start=(1.0, 1.0), times=[0.01, 1.0])
     assert float(density["density"].min()) >= 0
+    state = stationary(field, sp.noises.Full(TENSOR), temperature=0.1, grid=grid)  # some rates underflow, both ways not
+    np.testing.assert_allclose(state["density"], 1 / (2 * np.pi) ** 2, rtol=1e-9)
     np.testing.assert_allclose(density["mass"], 1, atol=1e-13)

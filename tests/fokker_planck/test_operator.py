@@ -109,7 +109,7 @@ def test_implicit_solves_keep_positivity_exactly():
 def test_the_negative_share_is_that_of_the_matrix():
     for scheme in ("central", "upwind"):
         motion = Underdamped(sp.landscapes.Quadratic(1.0), 0.5, scheme)
-        operator = discretise(motion, temperature=0.5, grid=Grid([(-2, 2, 20), (-2, 2, 20)]))
+        operator = discretise(motion, temperature=0.5, grid=Grid([(-2, 1.3, 20), (-1, 2.2, 20)]))
         entries = operator.matrix.tocoo()
         rates = entries.data[entries.row != entries.col]
         assert operator.negative_share == pytest.approx(max(0.0, -rates.min()) / rates.max(), rel=1e-12)

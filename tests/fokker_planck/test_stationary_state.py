@@ -36,6 +36,13 @@ def test_elimination_is_exact_between_separate_wells():
     np.testing.assert_allclose(found["density"].values, gibbs["density"].values, rtol=1e-11)
 
 
+def test_elimination_spans_more_than_numbers_do():
+    # exp(-Phi/T) falls to e^-1700 at the walls, where the elimination ends
+    settings = {"temperature": 0.002, "grid": Grid([(-2.2, 2.2, 400)])}
+    found = stationary(Well(), method="elimination", **settings)["density"].values
+    np.testing.assert_allclose(found, stationary(Well(), **settings)["density"].values, rtol=1e-9, atol=1e-250)
+
+
 def test_gibbs_is_chosen_when_all_diffusion_entries_agree():
     density = stationary(Well(dim=2), Diagonal([0.5, 0.5]), temperature=0.2, grid=PLANE)
     configuration = json.loads(density.attrs["configuration"])

@@ -169,7 +169,10 @@ def _gate_rates(
     start = operator.grid.points()[cells]
     sign = np.where(outward, 1.0, -1.0)[:, np.newaxis]
     step = sign * operator.hops[operator.kinds[faces]] * np.array(operator.grid.spacing)
-    share = (edge.level - start[:, edge.coordinate]) / step[:, edge.coordinate]
+    along, origin = step[:, edge.coordinate], start[:, edge.coordinate]
+    low, high, _ = operator.grid.axes[edge.coordinate]
+    around = (origin + along < low) | (origin + along > high)  # on a ring the region's other edge is the seam
+    share = (np.where(around, np.where(along > 0, high, low), edge.level) - origin) / along
     share = np.clip(share, _NEAREST_GATE, 1.0)
     exponents = operator.equation.exponents(start, start + share[:, np.newaxis] * step)
     return np.asarray(operator.conductances[faces] / share * bernoulli(exponents))

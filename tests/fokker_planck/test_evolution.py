@@ -101,6 +101,7 @@ def test_two_half_runs_are_one_run():
     whole = evolve(Well(), temperature=0.1, grid=LINE, start=-1.0, times=[1.0, 2.0, 5.0])
     half = evolve(Well(), temperature=0.1, grid=LINE, start=-1.0, times=[1.0, 2.0])
     rest = evolve(Well(), temperature=0.1, grid=LINE, start=half, times=[5.0])
+    assert np.all(np.diff(whole["time_error"]) > 0)  # a sum over all steps
     np.testing.assert_allclose(rest["density"].values[-1], whole["density"].values[-1], atol=1e-7)
 
 

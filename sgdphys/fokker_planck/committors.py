@@ -9,12 +9,13 @@ import xarray as xr
 
 import sgdphys
 from sgdphys import schema
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
+from sgdphys.fokker_planck.density_datasets import axis_coordinates, axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.exit_sums import exit_sums, rates_into
 from sgdphys.fokker_planck.first_passage import read_exits, region_name
 from sgdphys.fokker_planck.starting_points import start_weights
 from sgdphys.fokker_planck.targets import read_target
+from sgdphys.fokker_planck.units import with_units_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def committor(
     values[regions[1].inside] = 1.0
     names = axis_names(landscape, grid)
     variables: dict[str, Any] = {"committor": (names, values.reshape(grid.shape), schema.describe("committor"))}
-    coordinates: dict[str, Any] = {name: (name, axis) for name, axis in zip(names, grid.centres, strict=True)}
+    coordinates = axis_coordinates(grid, names)
     if operator.is_reversible and not operator.exits:
         flux, rates = _reactive(bounded, values, operator.gibbs())
         steps = _steps(operator, [region.inside for region in regions]) * flux[:, np.newaxis]
@@ -93,7 +94,7 @@ def committor(
         coordinates["coordinate"] = ("coordinate", names)
     more = {"source": region_name(source), "target": region_name(target)}
     text = configuration_text("committor", landscape, noise, temperature, sgd, grid, **more)
-    return xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__))
+    return with_units_of(landscape, xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__)))
 
 
 def _reactive(operator: Operator, values: Array, density: Array) -> tuple[Array, dict[str, float]]:

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from sgdphys.fokker_planck.grid import Grid
     from sgdphys.protocols import Array, Noise
 
-__all__ = ["axis_names", "configuration_text", "density_dataset", "warn_of_cut_off", "warn_of_negative"]
+__all__ = [
+    "axis_coordinates",
+    "axis_names",
+    "configuration_text",
+    "density_dataset",
+    "warn_of_cut_off",
+    "warn_of_negative",
+]
 
 _MOST_CUT_OFF = 1e-3
 _MOST_NEGATIVE = 1e-3  # of the largest density
@@ -29,6 +36,14 @@ _MOST_NEGATIVE = 1e-3  # of the largest density
 def axis_names(landscape: Any, grid: Grid) -> list[str]:
     """Return the names of the grid's axes: the landscape's ``coordinate_names``, else x, y, z."""
     return list(getattr(landscape, "coordinate_names", schema.coordinate_names(grid.dim)))
+
+
+def axis_coordinates(grid: Grid, names: Sequence[str]) -> dict[str, Any]:
+    """Return the cell centres of each axis, as coordinates of a Dataset."""
+    return {
+        name: (name, centres, {"units": "x", "long_name": f"cell centres of coordinate {name}"})
+        for name, centres in zip(names, grid.centres, strict=True)
+    }
 
 
 def configuration_text(
@@ -117,8 +132,7 @@ def density_dataset(
     coordinates: dict[str, Any] = {schema.TIME: (schema.TIME, list(times), schema.describe(schema.TIME))}
     if current is not None:
         coordinates[schema.COORDINATE] = (schema.COORDINATE, list(names))
-    for name, centres in zip(names, grid.centres, strict=True):
-        coordinates[name] = (name, centres, {"units": "x", "long_name": f"cell centres of coordinate {name}"})
+    coordinates |= axis_coordinates(grid, names)
     return xr.Dataset(variables, coordinates, schema.attributes_of(configuration, sgdphys.__version__))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sgdphys.checks import finite_number
+from sgdphys.checks import finite_number, number_array
 from sgdphys.fokker_planck.density_datasets import (
     axis_names,
     configuration_text,
@@ -17,6 +17,7 @@ from sgdphys.fokker_planck.density_datasets import (
 from sgdphys.fokker_planck.initial_densities import initial_state, starting_time
 from sgdphys.fokker_planck.marches import carrier
 from sgdphys.fokker_planck.problems import settle
+from sgdphys.fokker_planck.units import with_units_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ def evolve(
         velocities falls below zero.
     """
     problem = settle(landscape, noise, temperature, sgd, grid)
-    if not 0 < tolerance < 1:
+    if not 0 < finite_number("tolerance", tolerance) < 1:
         raise ValueError(f"tolerance must lie between 0 and 1, got {tolerance}")
     names = axis_names(landscape, grid)
     begin = starting_time(start)
@@ -132,7 +133,8 @@ def evolve(
     warn_of_negative(frames)
     series = {"time_error": errors} | _series(problem, states, instants, first)
     current = _currents(problem, states, instants, first) if currents else None
-    return density_dataset(grid, names, instants.tolist(), frames, configuration, current=current, **series)
+    density = density_dataset(grid, names, instants.tolist(), frames, configuration, current=current, **series)
+    return with_units_of(landscape, density)
 
 
 def _march(carry: Carry, state: Array, times: Array, now: float) -> tuple[Array, Array]:
@@ -166,7 +168,7 @@ def _currents(problem: Problem, states: Array, times: Array, first: Operator) ->
 
 
 def _checked_times(times: ArrayLike, start: float) -> Array:
-    instants = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    instants = np.atleast_1d(number_array("times", times))
     if instants.ndim != 1 or instants.size == 0 or not np.all(np.isfinite(instants)):
         raise ValueError(f"times must be a list of finite numbers, got {times!r}")
     if instants[0] < start or np.any(np.diff(instants) <= 0):

@@ -8,11 +8,12 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
+from sgdphys.fokker_planck.density_datasets import axis_coordinates, axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.exit_sums import exit_sums
 from sgdphys.fokker_planck.starting_points import start_weights
 from sgdphys.fokker_planck.targets import read_target, with_targets
+from sgdphys.fokker_planck.units import with_units_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -79,10 +80,10 @@ def mean_first_passage_time(
     attributes = {**schema.describe("mean_first_passage_time"), "standard_error": 0.0, "configuration": text}
     if start is None:
         field = _finite(passage_times(read_exits(operator, targets))).reshape(grid.shape)
-        return xr.DataArray(field, dict(zip(names, grid.centres, strict=True)), names, "mean_first_passage_time",
-                            attributes)  # fmt: skip
+        times = xr.DataArray(field, axis_coordinates(grid, names), names, "mean_first_passage_time", attributes)
+        return with_units_of(landscape, times)
     time = _time_from(start, operator, targets, names)
-    return xr.DataArray(time, name="mean_first_passage_time", attrs=attributes)
+    return with_units_of(landscape, xr.DataArray(time, name="mean_first_passage_time", attrs=attributes))
 
 
 def _time_from(start: ArrayLike, operator: Operator, targets: list[Target], names: list[str]) -> float:

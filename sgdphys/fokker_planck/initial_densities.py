@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.checks import number_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ def initial_density(start: Start, grid: Grid, names: Sequence[str]) -> Array:
         return _normalised(_last_frame(start, grid, names), grid)
     if callable(start):
         return _normalised(np.asarray(start(grid.points()), dtype=np.float64), grid)
-    values = np.asarray(start, dtype=np.float64)
+    values = number_array("start", start)
     if values.shape == grid.shape:
         return _normalised(values, grid)
     return point_weights(values, grid) / grid.cell_volume

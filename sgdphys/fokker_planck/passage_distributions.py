@@ -9,6 +9,7 @@ import xarray as xr
 
 import sgdphys
 from sgdphys import schema
+from sgdphys.checks import finite_number, number_array
 from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.exit_sums import exit_sums
@@ -16,6 +17,7 @@ from sgdphys.fokker_planck.first_passage import read_exits, region_name
 from sgdphys.fokker_planck.starting_points import start_weights
 from sgdphys.fokker_planck.targets import read_target
 from sgdphys.fokker_planck.time_steps import Stepper
+from sgdphys.fokker_planck.units import with_units_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -73,7 +75,7 @@ def first_passage_distribution(
         As in :func:`sgdphys.fokker_planck.mean_first_passage_time`, or the times do not increase from 0 on.
     """
     instants = _checked_times(times)
-    if not 0 < tolerance < 1:
+    if not 0 < finite_number("tolerance", tolerance) < 1:
         raise ValueError(f"tolerance must lie between 0 and 1, got {tolerance}")
     operator = steady_operator(landscape, noise, temperature, sgd, grid)
     regions = [] if target is None else [read_target(target, grid)]
@@ -86,11 +88,11 @@ def first_passage_distribution(
     more = {"start": np.asarray(start).tolist(), "target": region_name(target), "tolerance": tolerance}
     text = configuration_text("first_passage_distribution", landscape, noise, temperature, sgd, grid, **more)
     coordinates = {schema.TIME: (schema.TIME, instants, schema.describe(schema.TIME))}
-    return xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__))
+    return with_units_of(landscape, xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__)))
 
 
 def _checked_times(times: ArrayLike) -> Array:
-    instants = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    instants = np.atleast_1d(number_array("times", times))
     if instants.ndim != 1 or instants.size == 0 or not np.all(np.isfinite(instants)):
         raise ValueError(f"times must be a list of finite numbers, got {times!r:.60}")
     if instants[0] < 0 or np.any(np.diff(instants) <= 0):

@@ -10,11 +10,12 @@ import xarray as xr
 import sgdphys
 from sgdphys import schema
 from sgdphys.checks import whole_number
-from sgdphys.fokker_planck.density_datasets import axis_names, configuration_text
+from sgdphys.fokker_planck.density_datasets import axis_coordinates, axis_names, configuration_text
 from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.first_passage import read_exits, region_name
 from sgdphys.fokker_planck.slow_modes import slow_modes
 from sgdphys.fokker_planck.targets import alive, read_target
+from sgdphys.fokker_planck.units import with_units_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +89,7 @@ def relaxation_rates(
     modes = _normalised(slow_modes(operator, _checked_count(count, operator)), operator)
     more = {"count": int(count), "target": region_name(target)}
     text = configuration_text("relaxation_rates", landscape, noise, temperature, sgd, grid, **more)
-    return _dataset(modes, operator, axis_names(landscape, grid), text)
+    return with_units_of(landscape, _dataset(modes, operator, axis_names(landscape, grid), text))
 
 
 def _checked_count(count: int, operator: Operator) -> int:
@@ -136,7 +137,7 @@ def _dataset(modes: Modes, operator: Operator, names: list[str], text: str) -> x
             shaped = values.reshape(-1, *grid.shape)
             variables[side + suffix] = ((schema.MODE, *names), shaped, schema.describe(side + suffix))
     coordinates: dict[str, Any] = {schema.MODE: np.arange(len(modes.eigenvalues))}
-    coordinates |= {name: (name, axis) for name, axis in zip(names, grid.centres, strict=True)}
+    coordinates |= axis_coordinates(grid, names)
     return xr.Dataset(variables, coordinates, schema.attributes_of(text, sgdphys.__version__))
 
 

@@ -19,6 +19,7 @@ from sgdphys.fokker_planck.discretisation import steady_operator
 from sgdphys.fokker_planck.elimination import chain_of, eliminate, elimination_fits
 from sgdphys.fokker_planck.factorisation import factorise
 from sgdphys.fokker_planck.operator import Operator
+from sgdphys.fokker_planck.units import with_units_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,9 @@ def stationary(
     warn_of_negative(density[np.newaxis])
     series = {"entropy_production_rate": np.array([operator.entropy_production(density)])}
     current = operator.current(density)[np.newaxis]
-    return density_dataset(grid, axis_names(landscape, grid), [0.0], density, configuration, current=current, **series)
+    names = axis_names(landscape, grid)
+    state = density_dataset(grid, names, [0.0], density, configuration, current=current, **series)
+    return with_units_of(landscape, state)
 
 
 def _choose(method: Method, operator: Operator) -> str:

@@ -143,7 +143,11 @@ def test_configuration_and_walls_are_recorded():
         ({"times": [1.0, 1.0]}, "must increase"),
         ({"times": [-1.0, 1.0]}, "not begin before the start at 0.0"),
         ({"tolerance": 0.0}, "tolerance must lie between 0 and 1"),
-        ({"tolerance": np.nan}, "tolerance must lie between 0 and 1"),
+        ({"tolerance": np.nan}, "tolerance must be finite"),
+        ({"tolerance": "fine"}, "tolerance must be finite, got fine"),
+        ({"start": "left"}, "start must be real numbers"),
+        ({"start": 1j}, "start must be real numbers"),
+        ({"times": [0, 1j]}, "times must be real numbers"),
         ({"start": np.nan}, "outside the walls"),
     ],
 )

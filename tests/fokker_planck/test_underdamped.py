@@ -5,7 +5,15 @@ from scipy.linalg import expm
 from scipy.stats import norm
 
 import sgdphys as sp
-from sgdphys.fokker_planck import Grid, Underdamped, discretise, evolve, mean_first_passage_time, stationary
+from sgdphys.fokker_planck import (
+    Grid,
+    Underdamped,
+    discretise,
+    evolve,
+    mean_first_passage_time,
+    relaxation_rates,
+    stationary,
+)
 
 BOWL, T, FRICTION = sp.landscapes.Quadratic(1.0), 0.25, 0.7
 MEAN, VARIANCES = np.array([0.8, -0.3]), np.array([0.02, 0.05])
@@ -250,3 +258,18 @@ def test_velocities_may_not_be_absorbed():
     grid = Grid([(-2, 2, 20), (-2, 2, 20)], ["far", ("far", "absorbing")])
     with pytest.raises(ValueError, match="walls of velocities may not absorb"):
         discretise(Underdamped(BOWL, 1.0), temperature=0.1, grid=grid)
+
+
+def test_units_are_those_of_unit_mass():
+    motion, grid = Underdamped(BOWL, FRICTION), plane(20)
+    state = stationary(motion, temperature=T, grid=grid)
+    assert state["v_x"].attrs["units"] == "sqrt(loss)"
+    assert state["x"].attrs["units"] == "x"
+    assert state["time"].attrs["units"] == "x/sqrt(loss)"
+    assert state["density"].attrs["units"] == "1/(x sqrt(loss))^(dim/2)"
+    rates = relaxation_rates(motion, temperature=T, grid=grid, count=3)
+    assert rates["relaxation_rate"].attrs["units"] == "sqrt(loss)/x"
+    time = mean_first_passage_time(motion, temperature=T, grid=grid, start=(-1, 0), target="x > 1")
+    assert time.attrs["units"] == "x/sqrt(loss)"
+    still = stationary(BOWL, temperature=T, grid=Grid([(-3, 3, 20)]))
+    assert still["time"].attrs["units"] == "x^2/loss"

@@ -86,3 +86,24 @@ def test_counts_agree_within_sampling_error(name):
     if name in WRONG:
         wrong = distance(cloud, problem | WRONG[name], time)["total_variation_z"].values
         assert wrong[-1] > 10
+
+
+@pytest.mark.parametrize("friction", [0.5, 5.0])
+def test_positions_and_velocities_agree_within_sampling_error(friction):
+    # BAOAB from rest at dt = .02: its error is a hundredth of the sampling error
+    run = {"n_particles": COUNT, "start": -1.0, "t1": 4.0, "dt": 0.02, "save_at": [2.0, 4.0], "seed": 3}
+    integrator = sp.integrators.BAOAB(friction=friction)
+    cloud = sp.simulate(WELL, temperature=0.2, integrator=integrator, progress=False, **run)
+    grid = Grid([(-2.6, 2.6, 156), (-2.6, 2.6, 156)])
+    width = 2 * grid.spacing[0]
+
+    def start(points):  # as narrow as the cells can hold
+        return np.exp(-((points - [-1.0, 0.0]) ** 2).sum(axis=1) / (2 * width**2))
+
+    motion = sp.fokker_planck.Underdamped(WELL, friction)
+    density = evolve(motion, temperature=0.2, grid=grid, start=start, times=[2.0, 4.0])
+    found = sp.analysis.total_variation(sp.analysis.phase_space(cloud).isel(time=[-1]), density, merge=13)
+    assert_within(found["total_variation"], found["expected_total_variation"], found["total_variation_standard_error"])
+    hot = evolve(motion, temperature=0.4, grid=grid, start=start, times=[4.0])
+    wrong = sp.analysis.total_variation(sp.analysis.phase_space(cloud).isel(time=[-1]), hot, merge=13)
+    assert float(wrong["total_variation_z"][0]) > 10

@@ -16,6 +16,7 @@ from sgdphys.analysis.kernel_densities import kernel_density
 from sgdphys.analysis.linear_drifts import linear_drift
 from sgdphys.analysis.path_entropies import entropy_production_weight
 from sgdphys.analysis.path_works import path_work
+from sgdphys.analysis.phase_spaces import phase_space
 from sgdphys.analysis.potential_distances import potential_distance
 from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
@@ -28,6 +29,6 @@ __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
     "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy", "h_theorem",
     "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift",
-    "path_work", "potential", "potential_distance", "project", "relative_entropy", "stationary_energies",
+    "path_work", "phase_space", "potential", "potential_distance", "project", "relative_entropy", "stationary_energies",
     "stationary_energy", "total_variation", "uncertainty_ratio",
 ]  # fmt: skip

@@ -36,13 +36,15 @@ _QUANTITIES = {
 }
 _SEEN = 2.0  # standard errors that a relative entropy must have for a place on a logarithmic axis
 _LOWEST = 1e-12  # of the highest relative entropy; below it is rounding
+_FLOOR = 0.5  # of the smallest standard error, where a logarithmic axis ends
 
 
 def draw_energies(energies: xr.Dataset | Mapping[str, xr.Dataset], *, reference: xr.Dataset | None = None) -> Figure:
     """Draw what of entropy, mean potential, free energy and relative entropy a Dataset holds, over time.
 
     The relative entropy has a logarithmic axis, so that a mode that decays at the rate r is a straight line of slope
-    -2 r. Of a cloud it is drawn where it is above 2 of its standard errors.
+    -2 r. Of a cloud it is drawn where it is above 2 of its standard errors, and the axis ends near the smallest of
+    them. Frames without a finite value, such as those of a start in a point, are left out.
 
     Parameters
     ----------
@@ -90,14 +92,17 @@ def _draw_one(axes: Axes, energies: xr.Dataset, reference: xr.Dataset | None, na
     colour = _QUANTITIES[name][2]
     time, values, error = _series(energies, name)
     label = "cloud" if reference is not None else None
-    axes.plot(time, values, color=colour, linewidth=1.2, marker=".", markersize=4, label=label)
+    if np.isfinite(values).any():
+        axes.plot(time, values, color=colour, linewidth=1.2, marker=".", markersize=4, label=label)
     if error.any():
         band: dict[str, Any] = {"alpha": 0.25, "linewidth": 0, "label": "± 2 standard errors"}
         axes.fill_between(time, values - 2 * error, values + 2 * error, color=colour, **band)
+    drawn = [energies]
     if reference is not None and _holds(reference, name):
         time, values, _ = _series(reference, name)
         axes.plot(time, values, color="black", linestyle="--", linewidth=1.0, label="grid")
-    _name_axes(axes, energies, name)
+        drawn.append(reference)
+    _finish_axes(axes, drawn, name)
 
 
 def _draw_several(axes: Axes, datasets: dict[str, xr.Dataset], name: str) -> None:
@@ -107,31 +112,53 @@ def _draw_several(axes: Axes, datasets: dict[str, xr.Dataset], name: str) -> Non
         if not _holds(dataset, name):
             continue
         time, values, error = _series(dataset, name)
+        if not np.isfinite(values).any():
+            continue
         if error.any():
             bars = {"markersize": 4.0, "markerfacecolor": "none", "zorder": 3}
             error_bars(axes, time, values, error, label=label, colour=colour, **bars)
         else:
             axes.plot(time, values, color=colour, linewidth=1.5, label=label)
-        _name_axes(axes, dataset, name)
+    _finish_axes(axes, [dataset for dataset in datasets.values() if _holds(dataset, name)], name)
 
 
 def _series(dataset: xr.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return times, values and standard errors (0 where there are none); NaN where a logarithm would not show them."""
-    values = np.asarray(dataset[name].values, dtype=np.float64)
-    error = dataset.get(f"{name}_standard_error")
-    errors = np.zeros_like(values) if error is None else np.nan_to_num(np.asarray(error.values, dtype=np.float64))
+    """Return times, values, NaN where they are not shown, and standard errors, 0 where there are none."""
+    values, errors = _finite(dataset, name)
     if name == "relative_entropy":
-        least = np.maximum(_SEEN * errors, _LOWEST * np.nanmax(values, initial=0.0))
-        values = np.where(values > least, values, np.nan)
+        shown = values > np.maximum(_SEEN * errors, _LOWEST * np.nanmax(values, initial=0.0))
+        values, errors = np.where(shown, values, np.nan), np.where(shown, errors, 0.0)
     return np.asarray(dataset["time"].values, dtype=np.float64), values, errors
 
 
-def _name_axes(axes: Axes, dataset: xr.Dataset, name: str) -> None:
+def _finite(dataset: xr.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return values of all frames, NaN where they are not finite, and standard errors, 0 where these are not."""
+    values = np.asarray(dataset[name].values, dtype=np.float64)
+    error = dataset.get(f"{name}_standard_error")
+    errors = np.zeros_like(values) if error is None else np.asarray(error.values, dtype=np.float64)
+    finite = np.isfinite(values)
+    return np.where(finite, values, np.nan), np.where(finite & np.isfinite(errors), errors, 0.0)
+
+
+def _finish_axes(axes: Axes, datasets: list[xr.Dataset], name: str) -> None:
     text, symbol, _ = _QUANTITIES[name]
-    axes.set(xlabel=axis_label(dataset["time"], "time", "t"), ylabel=axis_label(dataset[name], text, symbol))
-    if name != "relative_entropy":
+    first = datasets[0]
+    axes.set(xlabel=axis_label(first["time"], "time", "t"), ylabel=axis_label(first[name], text, symbol))
+    if name == "relative_entropy":
+        _finish_logarithm(axes, datasets, name)
+    elif not axes.lines:
+        _write(axes, "nowhere finite")
+
+
+def _finish_logarithm(axes: Axes, datasets: list[xr.Dataset], name: str) -> None:
+    values, errors = (np.concatenate(parts) for parts in zip(*(_finite(one, name) for one in datasets), strict=True))
+    if not axes.lines:
+        _write(axes, "0 within errors" if np.isfinite(values).any() else "nowhere finite")
         return
-    if any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
-        axes.set_yscale("log")
-    elif not axes.texts:
-        axes.text(0.5, 0.5, "0 within errors", transform=axes.transAxes, ha="center", color=GREY)
+    axes.set_yscale("log")
+    if errors.any():
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], _FLOOR * float(errors[errors > 0].min())))
+
+
+def _write(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=GREY)

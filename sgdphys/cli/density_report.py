@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["energies_of", "passage_lines", "print_energies", "print_rates", "stationary_lines"]
 
-_NOTHING = 1e-13  # what a table shows as 0
+_NOTHING = 1e-12  # what a table shows as 0
 _ROUNDING = 1e-9  # of T p over a cell, below which a current is none
 
 
@@ -114,7 +114,8 @@ def _distance_line(density: xr.Dataset, settings: Settings) -> str:
     from sgdphys.analysis import potential_distance
 
     try:
-        found = potential_distance(density, settings.landscape, settings.temperature, noise=settings.noise)
+        with np.errstate(all="ignore"):  # cells where p is 0
+            found = potential_distance(density, settings.landscape, settings.temperature, noise=settings.noise)
     except ValueError as error:
         return f"potential against loss: not to be compared, {error}"
     scale, distance = float(found["noise_scale"][-1]), float(found["potential_distance"][-1])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "boundaries", "formulas", "settings_of"]
 
-_CELLS = {1: 400, 2: 120}  # of each axis, for a default grid of so many axes
+_CELLS = {1: (400, 20_000), 2: (120, 120)}  # fewest and most of each axis, for a default grid of so many axes
 _VELOCITIES = 6.5  # thermal velocities that a default grid with inertia holds
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
@@ -202,7 +202,7 @@ def _grid(arguments: argparse.Namespace, landscape: Any, noise: Any, temperature
     if landscape.dim > 1:
         raise ValueError(f"with --friction there are {2 * landscape.dim} axes: give --grid low:high:cells for each")
     fastest = _VELOCITIES * math.sqrt(temperature * _scale(landscape, noise, start))
-    return Grid([(low, high, _CELLS[2]) for low, high, _ in axes] + [(-fastest, fastest, _CELLS[2])])
+    return Grid([(low, high, _CELLS[2][0]) for low, high, _ in axes] + [(-fastest, fastest, _CELLS[2][0])])
 
 
 def _default_axes(landscape: Any, energy: float, start: Start) -> list[tuple[float, float, int]]:

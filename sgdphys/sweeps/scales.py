@@ -19,15 +19,25 @@ _CELLS = {1: (2000, 40_000), 2: (300, 600)}  # fewest and most of each axis
 _CELLS_IN_SPREAD = 3.0
 _SCAN = {1: 4001, 2: 201}  # points a side that look for the box
 _DOUBLINGS = 24
+_FURTHER = 2.0 ** np.arange(-3, 10)  # half widths, in widths of the box, in which other wells are looked for
+_FURTHER_SCAN = {1: 2001, 2: 101}  # points a side of each
+_CLOSER = 1.5 ** -np.arange(1.0, 60.0)  # distances from a well, in widths of the box, that look for its sides
+_LOWEST = 100  # most wells that are looked at more closely
+_WIDENINGS = 3  # each reaches 500 times as far
+_ZOOMS = 12
+_ZOOM_POINTS = {1: 21, 2: 9}
 _LOCAL_ENERGY = 5.0  # temperatures above the bottom within which the curvature counts
 _STEP_TIMES_CURVATURE = 0.05
 
 
-def gibbs_grid(landscape: Landscape, temperature: float, *, start: Any = None, cells: int | None = None) -> Grid | None:
+def gibbs_grid(
+    landscape: Landscape, temperature: float, *, start: Any = None, cells: int | tuple[int, int] | None = None
+) -> Grid | None:
     """Return a grid that holds the Gibbs state exp(-f/T) of a landscape of one or two coordinates.
 
     A box around the known minima and ``start`` is doubled until f at its walls is 40 temperatures above the lowest f
-    found, then shrunk to where it is less.
+    found, and widened to wells beyond them: those within 40 temperatures of the lowest that are seen from an eighth to
+    500 times the width of the box. Then it is shrunk to where f is less.
 
     Parameters
     ----------
@@ -38,8 +48,8 @@ def gibbs_grid(landscape: Landscape, temperature: float, *, start: Any = None, c
     start
         A point (coordinate,) that the search begins at, besides the landscape's ``minima``.
     cells
-        Cells of each axis; default as many as put three into the narrowest spread sqrt(T/curvature), between 2000 and
-        40000 for one coordinate, 300 and 600 for two.
+        Cells of each axis, or fewest and most of them; default as many as put three into the narrowest spread
+        sqrt(T/curvature), between 2000 and 40000 for one coordinate, 300 and 600 for two.
 
     Returns
     -------
@@ -55,20 +65,14 @@ def gibbs_grid(landscape: Landscape, temperature: float, *, start: Any = None, c
         raise ValueError(f"temperature must be positive and finite, got {temperature}")
     if landscape.dim not in _CELLS:
         return None
-    points = _known_points(landscape, start)
-    low, high = points.min(axis=0) - 1.0, points.max(axis=0) + 1.0
-    for _ in range(_DOUBLINGS):
-        axes, values = _scan(landscape, low, high)
-        if not np.isfinite(values).any() or np.isneginf(values).any():
-            return None
-        inside = values <= np.nanmin(values) + _TAIL * temperature
-        open_low, open_high = _touched_walls(inside)
-        if not (open_low.any() or open_high.any()):
-            walls = _shrunk(axes, inside)
-            return Grid([(*wall, cells or _enough_cells(landscape, temperature, walls, points)) for wall in walls])
-        width = high - low
-        low, high = low - open_low * width, high + open_high * width
-    return None
+    known = _known_points(landscape, start)
+    found = _closed_box(landscape, _TAIL * temperature, known)
+    if found is None:
+        return None
+    walls, wells = found
+    if not isinstance(cells, int):
+        cells = _enough_cells(landscape, temperature, walls, np.concatenate([known, wells]), cells)
+    return Grid([(*wall, cells) for wall in walls])
 
 
 def suggested_time_step(landscape: Landscape, temperature: float, *, start: Any = None) -> float:
@@ -123,12 +127,85 @@ def _known_points(landscape: Landscape, start: Any) -> Array:
     return np.concatenate(known)
 
 
-def _scan(landscape: Landscape, low: Array, high: Array) -> tuple[list[Array], Array]:
-    axes = [np.linspace(a, b, _SCAN[landscape.dim]) for a, b in zip(low, high, strict=True)]
+def _closed_box(landscape: Landscape, depth: float, known: Array) -> tuple[list[tuple[float, float]], Array] | None:
+    """Return the walls that hold all that lies less than ``depth`` above the lowest f, and the wells inside."""
+    low, high = known.min(axis=0) - 1.0, known.max(axis=0) + 1.0
+    wells, widenings = known, 0
+    for _ in range(_DOUBLINGS):
+        axes, values = _scan(landscape, low, high, wells)
+        if not np.isfinite(values).any() or np.isneginf(values).any():
+            return None
+        level = np.nanmin(values) + depth
+        open_low, open_high = _touched_walls(values <= level)
+        width = high - low
+        if open_low.any() or open_high.any():
+            low, high = low - open_low * width, high + open_high * width
+            continue
+        wells = _wells_below(landscape, level, low, high)
+        if np.all((wells > low) & (wells < high)):
+            axes, values = _scan(landscape, low, high, wells)
+            return _shrunk(axes, values <= np.nanmin(values) + depth), wells
+        widenings += 1
+        if widenings > _WIDENINGS:
+            return None  # more wells at every distance
+        low, high = np.minimum(low, wells.min(axis=0) - width), np.maximum(high, wells.max(axis=0) + width)
+    return None
+
+
+def _scan(landscape: Landscape, low: Array, high: Array, wells: Array) -> tuple[list[Array], Array]:
+    """Return axes that are finer around the outermost wells, and f on them."""
+    axes = []
+    for axis, (a, b) in enumerate(zip(low, high, strict=True)):
+        offsets = (b - a) * _CLOSER
+        outermost = wells[:, axis].min(initial=b), wells[:, axis].max(initial=a)
+        finer = [place + sign * offsets for place in outermost for sign in (-1, 1)]
+        along = np.unique(np.concatenate([np.linspace(a, b, _SCAN[landscape.dim]), outermost, *finer]))
+        axes.append(along[(along >= a) & (along <= b)])
+    return axes, _values(landscape, axes)
+
+
+def _values(landscape: Landscape, axes: list[Array]) -> Array:
     points = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
-    with np.errstate(over="ignore", invalid="ignore"):
+    return _potential(landscape, points).reshape([len(axis) for axis in axes])
+
+
+def _potential(landscape: Landscape, points: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         values = np.asarray(landscape.potential(points), dtype=np.float64)
-    return axes, np.where(np.isnan(values), np.inf, values).reshape([len(axis) for axis in axes])
+    return np.where(np.isnan(values), np.inf, values)
+
+
+def _wells_below(landscape: Landscape, level: float, low: Array, high: Array) -> Array:
+    """Return the minima (well, coordinate) below a level that are seen from the middle of a box at many scales."""
+    centre, width, count = (low + high) / 2, high - low, _FURTHER_SCAN[landscape.dim]
+    places, depths, spacings = [], [], []
+    for size in _FURTHER:
+        half = size * width
+        axes = [np.linspace(a, b, count) for a, b in zip(centre - half, centre + half, strict=True)]
+        values = _values(landscape, axes)
+        lower = np.isfinite(values)
+        for axis in range(landscape.dim):
+            before, after = (np.roll(values, shift, axis) for shift in (1, -1))
+            lower &= (values <= before) & (values <= after) & ((values < before) | (values < after))
+        cells = np.nonzero(lower)
+        places.append(np.stack([along[k] for along, k in zip(axes, cells, strict=True)], axis=1))
+        depths.append(values[cells])
+        spacings.append(np.broadcast_to(2 * half / (count - 1), places[-1].shape))
+    chosen = np.argsort(np.concatenate(depths), kind="stable")[:_LOWEST]
+    points = _zoomed(landscape, np.concatenate(places)[chosen], np.concatenate(spacings)[chosen])
+    return points[_potential(landscape, points) <= level]
+
+
+def _zoomed(landscape: Landscape, points: Array, spacings: Array) -> Array:
+    """Return the lowest points within a spacing of some points, by ever closer scans."""
+    ticks = np.linspace(-1.0, 1.0, _ZOOM_POINTS[landscape.dim])
+    offsets = np.stack([axis.ravel() for axis in np.meshgrid(*[ticks] * landscape.dim, indexing="ij")], axis=1)
+    for _ in range(_ZOOMS if len(points) else 0):
+        around = points[:, np.newaxis] + spacings[:, np.newaxis] * offsets
+        values = _potential(landscape, around.reshape(-1, landscape.dim)).reshape(around.shape[:2])
+        points = around[np.arange(len(points)), values.argmin(axis=1)]
+        spacings = spacings * (ticks[1] - ticks[0])
+    return points
 
 
 def _touched_walls(inside: Any) -> tuple[Any, Any]:
@@ -147,10 +224,16 @@ def _shrunk(axes: list[Array], inside: Any) -> list[tuple[float, float]]:
     return walls
 
 
-def _enough_cells(landscape: Landscape, temperature: float, walls: list[tuple[float, float]], points: Array) -> int:
+def _enough_cells(
+    landscape: Landscape,
+    temperature: float,
+    walls: list[tuple[float, float]],
+    points: Array,
+    limits: tuple[int, int] | None,
+) -> int:
     curvature = float(np.abs(np.linalg.eigvalsh(_hessians(landscape, points))).max())
     width = max(high - low for low, high in walls)
-    fewest, most = _CELLS[landscape.dim]
+    fewest, most = limits or _CELLS[landscape.dim]
     wanted = _CELLS_IN_SPREAD * width * math.sqrt(max(curvature, 0.0) / temperature)
     return int(np.clip(wanted if math.isfinite(wanted) else most, fewest, most))
 

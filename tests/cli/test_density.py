@@ -60,6 +60,14 @@ def test_the_stationary_state_of_a_well(say):
     assert len(lines) == 6
 
 
+@pytest.mark.parametrize("temperature", [0.005, 1e-4])
+def test_both_wells_are_held_at_low_temperature(say, temperature):
+    _, entropy, mean, *_ = _row(say("density", WELL, "--temperature", str(temperature)), "0")
+    one_well = np.log(np.sqrt(2 * np.pi * np.e * temperature / 2))
+    assert entropy == pytest.approx(np.log(2) + one_well, abs=2 * temperature)
+    assert mean == pytest.approx(-0.25 + temperature / 2, abs=temperature**2)
+
+
 def test_noise_that_depends_on_the_place(say):
     lines = say(*DENSITY, "--noise", "1 + x**2", "--interpretation", "stratonovich", "--grid", "-3:3:300")
     assert "F = E[Phi] - T H with Phi = -T log p of the stationary density" in lines

@@ -26,6 +26,33 @@ def test_the_box_holds_the_gibbs_state(landscape, temperature):
     assert means[0] == pytest.approx(means[1], rel=1e-6, abs=1e-6 * temperature)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.005, 1e-4, 1e-9])
+@pytest.mark.parametrize(
+    ("formula", "start", "wells"),
+    [
+        ("x**4/4 - x**2/2", 1.0, [[-1.0], [1.0]]),
+        ("(x - 300)**2*(x + 1)**2/300**2", -1.0, [[-1.0], [300.0]]),
+        ("(x**2 - 0.01)**2*(y**2 + 1) + y**2", [0.1, 0.0], [[-0.1, 0.0], [0.1, 0.0]]),
+    ],
+)
+def test_the_box_holds_all_wells_of_equal_depth(formula, start, wells, temperature):
+    grid = gibbs_grid(Expression(formula), temperature, start=start)
+    for axis, (low, high, _) in enumerate(grid.axes):
+        places = np.array(wells)[:, axis]
+        assert low < places.min() and places.max() < high
+
+
+def test_the_box_leaves_out_wells_that_hold_nothing():
+    ((low, high, _),) = gibbs_grid(Expression("x**4/4 - x**2/2 + x/10"), 0.001, start=1.0).axes
+    assert low < -1.05 and high < -0.8, "the well at 0.95 lies 200 temperatures above the other"
+
+
+@pytest.mark.parametrize("temperature", [0.01, 1.0])
+@pytest.mark.parametrize("formula", ["cos(x)", "x**3 - x", "cos(x) + cos(y)"])
+def test_wells_of_a_landscape_without_gibbs_state_are_no_grid(formula, temperature):
+    assert gibbs_grid(Expression(formula), temperature, start=None) is None
+
+
 def test_quadratic_mean_potential_is_half_a_temperature_per_coordinate():
     bowl = Quadratic(np.diag([1.0, 30.0]))
     density = sp.fokker_planck.stationary(bowl, temperature=0.3, grid=gibbs_grid(bowl, 0.3))

@@ -23,7 +23,7 @@ from sgdphys.plots.figures import (
     readable_height,
     round_text,
 )
-from sgdphys.plots.planes import PLANE_LABEL, draw_plane, gibbs_depth, seen_window
+from sgdphys.plots.planes import density_label, draw_plane, gibbs_depth, seen_window
 from sgdphys.simulation.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ def _line(cloud: xr.Dataset | None, density: xr.Dataset | None, _: Landscape | N
         updates.append(_histogram(axes, cloud, tops))
     if density is not None:
         updates.append(_curve(axes, density, tops))
-    axes.set(ylabel="probability density  [1/x]", ylim=(0, max(readable_height(heights) for heights in tops)))
+    label = "probability density  [1/x]" if density is None else density_label(density)
+    axes.set(ylabel=label, ylim=(0, max(readable_height(heights) for heights in tops)))
     finish_legend([axes])
     return figure, updates
 
@@ -171,7 +172,7 @@ def _curve(axes: Axes, density: xr.Dataset, tops: list[list[float]]) -> Update:
     (line,) = axes.plot(array[name].values, values[0], color=RED, linewidth=1.6, label="density on the grid")
     if not axes.get_xlabel():
         (window,) = seen_window(list(values[1:]), [array[name].values], _DECADES)
-        axes.set(xlim=window, xlabel=coordinate_label(name))
+        axes.set(xlim=window, xlabel=coordinate_label(name, array))
     return lambda frame: line.set_ydata(values[frame])
 
 
@@ -200,7 +201,7 @@ def _mesh(figure: Figure, axes: Axes, density: xr.Dataset, *, opacity: float) ->
     norm = LogNorm(_DECADES * top, top, clip=False)
     mesh = draw_plane(axes, density, 0, norm=norm)
     mesh.set_alpha(opacity)
-    figure.colorbar(mesh, ax=axes, label=PLANE_LABEL, extend="max")
+    figure.colorbar(mesh, ax=axes, label=density_label(density), extend="max")
     window = seen_window(list(values), [array[str(name)].values for name in array.dims[1:]], _DECADES)
     axes.set(xlim=window[0], ylim=window[1])
     return lambda frame: mesh.set_array(np.where(values[frame] > _DECADES * top, values[frame], np.nan).T)

@@ -21,7 +21,7 @@ from sgdphys.plots.figures import (
     spread_frames,
 )
 from sgdphys.plots.planes import (
-    PLANE_LABEL,
+    density_label,
     draw_plane,
     frame_title,
     gibbs_depth,
@@ -152,7 +152,7 @@ def _draw_plane(density: xr.Dataset, frame: int, arrows: str, landscape: Landsca
     norm = LogNorm(_DECADES * float(cells.max()), float(cells.max()))
     mesh = draw_plane(axes, density, frame, norm=norm)
     mesh.set_alpha(_PALE)
-    figure.colorbar(mesh, ax=axes, label=PLANE_LABEL)
+    figure.colorbar(mesh, ax=axes, label=density_label(density))
     if landscape is not None:
         depth = gibbs_depth(density)
         draw_contours(axes, landscape, window[0], window[1], depth=None if depth is None else depth / 2)

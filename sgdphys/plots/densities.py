@@ -14,7 +14,7 @@ from sgdphys.plots.figures import (
     readable_height,
     spread_frames,
 )
-from sgdphys.plots.planes import PLANE_LABEL, draw_plane, frame_title, gibbs_depth, seen_window
+from sgdphys.plots.planes import density_label, draw_plane, frame_title, gibbs_depth, seen_window
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,7 +67,7 @@ def _draw_lines(density: xr.Dataset, stationary: xr.Dataset | None) -> Figure:
     if stationary is not None:
         last = stationary["density"].isel(time=-1)
         axes.plot(last[last.dims[0]].values, last.values, color="black", linestyle="--", label="stationary")
-    axes.set(xlabel=coordinate_label(name), ylabel="probability density  [1/x]")
+    axes.set(xlabel=coordinate_label(name, array), ylabel=density_label(density))
     axes.set_ylim(0, readable_height(tops))
     finish_legend([axes])
     return figure
@@ -80,7 +80,7 @@ def _draw_frames(density: xr.Dataset, landscape: Landscape | None) -> Figure:
     axes_of_grid = [array[str(name)].values for name in array.dims[1:]]
     window = seen_window([array.isel(time=frame).values for frame in frames], axes_of_grid)
     for frame, axes in zip(frames, panels, strict=True):
-        figure.colorbar(draw_plane(axes, density, frame), ax=axes, label=PLANE_LABEL)
+        figure.colorbar(draw_plane(axes, density, frame), ax=axes, label=density_label(density))
         axes.set_title(frame_title(density, frame), fontsize=10)
         if landscape is not None:
             draw_contours(axes, landscape, window[0], window[1], depth=gibbs_depth(density))

@@ -18,6 +18,7 @@ from sgdphys.plots.figures import (
     finish_legend,
     new_figure,
     ordered_colours,
+    plain_ticks,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def draw_energies(energies: xr.Dataset | Mapping[str, xr.Dataset], *, reference:
             _draw_several(axes, datasets, name)
         else:
             _draw_one(axes, datasets[""], reference, name)
+    for axes in panels:
+        axes.set_xlim(min(one.get_xlim()[0] for one in panels), max(one.get_xlim()[1] for one in panels))
     finish_legend(panels)
     return figure
 
@@ -158,6 +161,7 @@ def _finish_logarithm(axes: Axes, datasets: list[xr.Dataset], name: str) -> None
     axes.set_yscale("log")
     if errors.any():
         axes.set_ylim(bottom=max(axes.get_ylim()[0], _FLOOR * float(errors[errors > 0].min())))
+    plain_ticks(axes)
 
 
 def _write(axes: Axes, text: str) -> None:

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 if TYPE_CHECKING:
     import os
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE", "GREEN", "GREY", "PURPLE", "RED", "axis_label", "colour_bar", "coordinate_label", "error_bars",
-    "finish_legend", "new_figure", "ordered_colours", "picture_path", "readable_height", "round_text", "save_figure",
-    "spread_frames",
+    "finish_legend", "legend_below", "new_figure", "ordered_colours", "picture_path", "plain_ticks", "readable_height",
+    "round_text", "save_figure", "spread_frames", "unit_text",
 ]  # fmt: skip
 
 # distinct for colour-blind eyes (Okabe & Ito 2008)
 BLUE, RED, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#555555"
+
+_SUPERSCRIPTS = {"^2": "²", "^3": "³", "^4": "⁴"}
+_FEW_DECADES = 1.5  # of a logarithmic axis, within which more than powers of ten have a number
 
 _FORMATS = (".png", ".pdf", ".svg")
 
@@ -110,11 +114,39 @@ def output_path(path: str | os.PathLike[str], endings: Sequence[str], what: str)
     return target
 
 
-def axis_label(array: xr.DataArray, text: str | None = None, symbol: str = "") -> str:
-    """Return what stands at an axis: the meaning, the symbol and the unit of the variable."""
+def axis_label(array: xr.DataArray, text: str | None = None, symbol: str = "", *, dim: int = 1, unit: str = "1") -> str:
+    """Return what stands at an axis: the meaning, the symbol and the unit of the variable.
+
+    Parameters
+    ----------
+    array
+        With the attributes ``units`` and ``long_name``.
+    text
+        Meaning; None for the long name.
+    symbol
+        Of the variable.
+    dim
+        Number of coordinates, for units that depend on it.
+    unit
+        Of an array that has lost its own.
+
+    Returns
+    -------
+    str
+        Such as ``time t  [x²/loss]``.
+    """
     meaning = text or str(array.attrs.get("long_name", array.name))
-    unit = str(array.attrs.get("units", "1")).replace("^2", "²")
+    unit = unit_text(str(array.attrs.get("units") or unit), dim)
     return f"{meaning} {symbol}".rstrip() + (f"  [{unit}]" if unit != "1" else "")
+
+
+def unit_text(unit: str, dim: int = 1) -> str:
+    """Return a unit of the schema as it is printed, such as loss/x³ for loss/x^(dim+1) of two coordinates."""
+    for text, power in {"^(dim+1)": dim + 1, "^(dim/2)": dim // 2, "^dim": dim}.items():
+        unit = unit.replace(text, "" if power == 1 else f"^{power}")
+    for text, superscript in _SUPERSCRIPTS.items():
+        unit = unit.replace(text, superscript)
+    return unit
 
 
 def ordered_colours(count: int) -> NDArray[np.float64]:
@@ -136,9 +168,11 @@ def readable_height(tops: Sequence[float]) -> float:
     return 1.3 * ordered[-2] if len(ordered) > 1 and ordered[-1] > 4 * ordered[-2] else 1.05 * ordered[-1]
 
 
-def coordinate_label(name: Any) -> str:
-    """Return what stands at the axis of a coordinate; its unit is that of x itself."""
-    return f"coordinate {name}"
+def coordinate_label(name: Any, dataset: xr.Dataset | xr.DataArray | None = None) -> str:
+    """Return what stands at the axis of a coordinate, with its unit where that is not x itself."""
+    known = dataset is not None and name in dataset.coords
+    unit = str(dataset[name].attrs.get("units") or "x") if dataset is not None and known else "x"
+    return f"coordinate {name}" + (f"  [{unit_text(unit)}]" if unit != "x" else "")
 
 
 def colour_bar(figure: Figure, panels: Any, values: Any, label: str) -> NDArray[np.float64]:
@@ -170,3 +204,19 @@ def finish_legend(panels: Sequence[Axes]) -> None:
     for axes in panels:
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8, frameon=False)
+
+
+def legend_below(figure: Figure, panel: Axes) -> None:
+    """Add one legend below all panels that names what is in one of them."""
+    handles, labels = panel.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower left", ncols=len(handles), fontsize=8, frameon=False)
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Write plain numbers at a logarithmic vertical axis of few decades, and powers of ten alone at a longer one."""
+    low, high = axes.get_ylim()
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if high < low * 10**_FEW_DECADES:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

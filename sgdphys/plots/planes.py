@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.colors import LogNorm
 
+from sgdphys import schema
 from sgdphys.plots.clouds import PLANE_COLOURS
-from sgdphys.plots.figures import coordinate_label, round_text
+from sgdphys.plots.figures import axis_label, coordinate_label, round_text, unit_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = [
-    "PLANE_LABEL", "SHOWN", "configuration_of", "draw_plane", "frame_title", "gibbs_depth", "seen_window",
-    "temperature_of",
+    "SHOWN", "configuration_of", "density_label", "draw_plane", "frame_title", "gibbs_depth", "seen_window",
+    "temperature_of", "temperature_unit",
 ]  # fmt: skip
 
-PLANE_LABEL = "probability density  [1/x²]"
 SHOWN = 1e-6  # of the highest density of a plane; below it stays white
 
 
@@ -54,8 +54,14 @@ def draw_plane(axes: Axes, density: xr.Dataset, frame: int, *, norm: LogNorm | N
     norm = norm or LogNorm(SHOWN * float(cells.max()), float(cells.max()))
     shown = np.where(cells > (norm.vmin or 0.0), cells, np.nan).T
     x, y = (array[str(name)].values for name in array.dims[1:])
-    axes.set(xlabel=coordinate_label(array.dims[1]), ylabel=coordinate_label(array.dims[2]))
+    axes.set(xlabel=coordinate_label(array.dims[1], array), ylabel=coordinate_label(array.dims[2], array))
     return axes.pcolormesh(x, y, shown, cmap=PLANE_COLOURS, norm=norm, rasterized=True)
+
+
+def density_label(density: xr.Dataset) -> str:
+    """Return what stands at an axis or a colour bar of a density, with its unit."""
+    array = density["density"]
+    return axis_label(array, "probability density", dim=array.ndim - 1, unit="1/x^dim")
 
 
 def seen_window(frames: Sequence[Array], axes: Sequence[Array], share: float = SHOWN) -> list[Array]:
@@ -110,6 +116,12 @@ def temperature_of(dataset: xr.Dataset) -> float | None:
     if isinstance(sgd, dict) and {"lr", "batch_size"} <= set(sgd):
         return float(sgd["lr"] / (2 * sgd["batch_size"] * (1 - sgd.get("momentum", 0.0))))
     return None
+
+
+def temperature_unit(dataset: xr.Dataset) -> str:
+    """Return the unit of T: that of the time, which is x²/loss, or loss for motion with inertia at unit mass."""
+    time = str(dataset[schema.TIME].attrs.get("units") or "x^2/loss")
+    return unit_text(time) if time == "x^2/loss" else "loss"
 
 
 def gibbs_depth(density: xr.Dataset) -> float | None:

@@ -15,12 +15,15 @@ from sgdphys.plots.figures import (
     coordinate_label,
     error_bars,
     finish_legend,
+    legend_below,
     new_figure,
     round_text,
 )
-from sgdphys.plots.planes import temperature_of
+from sgdphys.plots.planes import temperature_of, temperature_unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -30,11 +33,14 @@ if TYPE_CHECKING:
     from sgdphys.protocols import Landscape
 
     Array = NDArray[np.float64]
+    Energy = Callable[[Array], Array]
 
 __all__ = ["draw_potential"]
 
 _DEPTH = 8.0  # in temperatures, how high above its minimum the potential is shown
 _LEVELS = 9
+_FINE = {1: 601, 2: 200}  # points along each axis where the loss is drawn
+_LEAST_REACH = 1e-3  # in temperatures, of the scale of differences; less is rounding
 
 
 def draw_potential(
@@ -50,7 +56,7 @@ def draw_potential(
     c is what brings f/c closest to Phi (``analysis.potential_distance``); it and the distance that is left, the root
     mean square of (Phi - f/c)/T over p, stand in the title. One coordinate: two lines, or points with bars of one
     standard error for a cloud, and their difference below. Two: contours of both at the same heights, and the
-    difference as a plane.
+    difference as a plane. The loss is drawn on a fine grid of its own. What is higher than 8 T is left out.
 
     Parameters
     ----------
@@ -59,7 +65,7 @@ def draw_potential(
     landscape
         The loss; of one that circulates, its gradient part.
     temperature
-        T, in x^2/loss; None for that of the run.
+        T, in x^2/loss (with inertia in loss); None for that of the run.
     frame
         Number of the frame.
     grid
@@ -89,9 +95,11 @@ def draw_potential(
     values, error = (
         found[name].isel({schema.TIME: 0}) for name in ("effective_potential", "effective_potential_standard_error")
     )
-    loss = _scaled_loss(values, landscape, scale, temperature)
-    figure = _draw_lines(values, error, loss, temperature) if dim == 1 else _draw_planes(values, loss, temperature)
-    figure.suptitle(_title(distance, temperature), fontsize=9)
+    energy = _scaled_loss(values, landscape, scale, temperature)
+    unit = temperature_unit(dataset)
+    draw = _draw_lines if dim == 1 else _draw_planes
+    figure = draw(values, error, energy, temperature, unit)
+    figure.suptitle(_title(distance, temperature, unit), fontsize=9)
     return figure
 
 
@@ -102,69 +110,98 @@ def _checked_frame(dataset: xr.Dataset, frame: int) -> int:
     return frame % count
 
 
-def _scaled_loss(values: xr.DataArray, landscape: Landscape, scale: float, temperature: float) -> Array:
-    """Return f/c on the cells, shifted to the mean of Phi under the density, which the fit leaves open."""
-    axes = np.meshgrid(*(values[str(name)].values for name in values.dims), indexing="ij")
-    loss = landscape.potential(np.stack([axis.ravel() for axis in axes], axis=1)).reshape(values.shape) / scale
-    weights = np.nan_to_num(np.exp(-values.values / temperature))
-    offset = float((weights * (loss - np.nan_to_num(values.values))).sum() / weights.sum())
-    return np.asarray(loss - offset)
+def _scaled_loss(values: xr.DataArray, landscape: Landscape, scale: float, temperature: float) -> Energy:
+    """Return the function f/c of points, shifted to the mean of Phi under the density, which the fit leaves open."""
+    cells = values.values
+    weights = np.nan_to_num(np.exp(-cells / temperature))
+    loss = landscape.potential(_points(*_centres(values))).reshape(cells.shape) / scale
+    offset = float((weights * (loss - np.nan_to_num(cells))).sum() / weights.sum())
+    return lambda points: np.asarray(landscape.potential(points) / scale - offset)
 
 
-def _title(distance: xr.Dataset, temperature: float) -> str:
+def _centres(values: xr.DataArray) -> list[Array]:
+    return [np.asarray(values[str(name)].values, dtype=np.float64) for name in values.dims]
+
+
+def _points(*axes: Array) -> Array:
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def _shown(values: xr.DataArray, temperature: float) -> Array:
+    """Return Phi on the cells, NaN where it is empty or too high to be shown."""
+    return np.where(values.values < _DEPTH * temperature, values.values, np.nan)
+
+
+def _title(distance: xr.Dataset, temperature: float, unit: str) -> str:
     def number(name: str) -> str:
         error = float(np.nan_to_num(distance[f"{name}_standard_error"][0]))
         return round_text(float(distance[name][0])) + (f" ± {error:.1g}" if error else "")
 
     c, d = number("noise_scale"), number("potential_distance")
-    return f"T = {round_text(temperature)} x²/loss,  c = {c} loss²/x²\nroot mean square of (Φ − f/c)/T: {d}"
+    c += " loss²/x²" if unit == "x²/loss" else ""
+    return f"T = {round_text(temperature)} {unit},  c = {c}\nroot mean square of (Φ − f/c)/T: {d}"
 
 
-def _draw_lines(values: xr.DataArray, error: xr.DataArray, loss: Array, temperature: float) -> Figure:
+def _draw_lines(values: xr.DataArray, error: xr.DataArray, energy: Energy, temperature: float, unit: str) -> Figure:
     ratios = {"height_ratios": [2.5, 1]}
     figure, (upper, lower) = new_figure(1, 2, width=6.0, height=2.6, sharex=True, gridspec_kw=ratios)
-    x, phi, bars = values[str(values.dims[0])].values, values.values, error.values
-    seen = phi < _DEPTH * temperature
-    upper.plot(x, loss, color=RED, linewidth=1.5, label="loss f/c")
-    for axes, heights in ((upper, phi), (lower, (phi - loss) / temperature)):
-        unit = 1.0 if axes is upper else temperature
-        if bars[seen].any():
-            error_bars(axes, x[seen], heights[seen], bars[seen] / unit, label="Φ = −T ln p", colour=BLUE, markersize=3)
-        else:
-            style: dict[str, Any] = {"linestyle": "--"} if axes is upper else {}
-            axes.plot(x[seen], heights[seen], color=BLUE, label="Φ = −T ln p", **style)
+    (x,), phi = _centres(values), _shown(values, temperature)
+    window = _window(x, np.isfinite(phi))
+    top = _DEPTH * temperature
+    fine = np.linspace(max(window[0], x[0]), min(window[1], x[-1]), _FINE[1])
+    loss = energy(_points(fine))
+    upper.plot(fine, np.where(loss <= top, loss, np.nan), color=RED, linewidth=1.5, label="loss f/c")
+    difference, bars = (phi - energy(_points(x))) / temperature, error.values
+    _draw_phi(upper, x, phi, bars, linestyle="--")
+    _draw_phi(lower, x, difference, bars / temperature)
     lower.axhline(0.0, color=RED, linewidth=1.0)
-    margin = 0.05 * (x[seen][-1] - x[seen][0])
-    upper.set(ylabel="potential  [x²/loss]", xlim=(x[seen][0] - margin, x[seen][-1] + margin))
-    low = min(0.0, float(loss[seen].min()))
-    upper.set_ylim(low - 0.05 * _DEPTH * temperature, _DEPTH * temperature)
-    lower.set(xlabel=coordinate_label(values.dims[0]), ylabel="(Φ − f/c) / T")
+    upper.set(ylabel=f"potential  [{unit}]", xlim=window)
+    upper.set_ylim(min(0.0, float(np.nanmin(loss))) - 0.05 * top, top)
+    lower.set(xlabel=coordinate_label(values.dims[0], values), ylabel="(Φ − f/c) / T")
+    low, high = lower.get_ylim()
+    lower.set_ylim(min(low, -_LEAST_REACH), max(high, _LEAST_REACH))
     finish_legend([upper])
     return figure
 
 
-def _draw_planes(values: xr.DataArray, loss: Array, temperature: float) -> Figure:
+def _window(centres: Array, seen: NDArray[np.bool_]) -> tuple[float, float]:
+    first, last = centres[seen][[0, -1]]
+    margin = 0.05 * (last - first)
+    return float(first - margin), float(last + margin)
+
+
+def _draw_phi(axes: Axes, x: Array, heights: Array, bars: Array, **style: Any) -> None:
+    """Draw points with bars, or a line without errors that has a gap where there is nothing to show."""
+    seen = np.isfinite(heights)
+    if bars[seen].any():
+        error_bars(axes, x[seen], heights[seen], bars[seen], label="Φ = −T ln p", colour=BLUE, markersize=3)
+    else:
+        axes.plot(x, heights, color=BLUE, label="Φ = −T ln p", **style)
+
+
+def _draw_planes(values: xr.DataArray, error: xr.DataArray, energy: Energy, temperature: float, _: str) -> Figure:
     figure, (contours, difference) = new_figure(2, 1, width=4.8, height=4.2, sharex=True, sharey=True)
-    x, y = (values[str(name)].values for name in values.dims)
-    phi = np.where(values.values < _DEPTH * temperature, values.values, np.nan)
+    (x, y), phi = _centres(values), _shown(values, temperature)
+    window = [axis[np.isfinite(phi).any(axis=1 - k)][[0, -1]] for k, axis in enumerate((x, y))]
     heights = _DEPTH * temperature * np.linspace(0.02, 1.0, _LEVELS) ** 1.5
-    contours.contour(x, y, loss.T, heights, colors=RED, linewidths=1.2)
+    fine = [np.linspace(low, high, _FINE[2]) for low, high in window]
+    contours.contour(*fine, energy(_points(*fine)).reshape(_FINE[2], -1).T, heights, colors=RED, linewidths=1.2)
     contours.contour(x, y, values.values.T, heights, colors=BLUE, linewidths=1.2, linestyles="--")
     for colour, style, label in ((RED, "-", "loss f/c"), (BLUE, "--", "Φ = −T ln p")):
         contours.plot([], [], color=colour, linestyle=style, label=label)
     contours.set_title(f"contours up to {_DEPTH:g} T", fontsize=10)
-    _draw_difference(figure, difference, (x, y), (phi - loss) / temperature)
-    inside = np.isfinite(phi)
-    window = [axis[inside.any(axis=1 - k)][[0, -1]] for k, axis in enumerate((x, y))]
+    typical = float(np.nanmedian(np.where(np.isfinite(phi), error.values, np.nan))) / temperature
+    least = max(_LEAST_REACH, float(np.nan_to_num(typical)))
+    _draw_difference(figure, difference, (x, y), (phi - energy(_points(x, y)).reshape(phi.shape)) / temperature, least)
     for axes in (contours, difference):
-        axes.set(xlim=window[0], ylim=window[1], xlabel=coordinate_label(values.dims[0]))
-        axes.set_ylabel(coordinate_label(values.dims[1]))
-    contours.legend(fontsize=8, loc="upper right", framealpha=0.9)
+        axes.set(xlim=window[0], ylim=window[1], xlabel=coordinate_label(values.dims[0], values))
+        axes.set_ylabel(coordinate_label(values.dims[1], values))
+    legend_below(figure, contours)
     return figure
 
 
-def _draw_difference(figure: Figure, axes: Axes, centres: tuple[Array, Array], values: Array) -> None:
-    reach = float(np.nanquantile(np.abs(values), 0.98)) or 1.0
+def _draw_difference(figure: Figure, axes: Axes, centres: tuple[Array, Array], values: Array, least: float) -> None:
+    reach = max(float(np.nanquantile(np.abs(values), 0.98)), least)
     mesh = axes.pcolormesh(*centres, values.T, cmap="RdBu_r", vmin=-reach, vmax=reach, rasterized=True)
     figure.colorbar(mesh, ax=axes, label="(Φ − f/c) / T", extend="both")
     axes.set_facecolor("#eeeeee")

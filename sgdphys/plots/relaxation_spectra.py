@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys import schema
-from sgdphys.plots.figures import GREY, coordinate_label, finish_legend, new_figure, ordered_colours, round_text
+from sgdphys.plots.figures import (
+    GREY,
+    axis_label,
+    coordinate_label,
+    finish_legend,
+    new_figure,
+    ordered_colours,
+    round_text,
+)
 from sgdphys.plots.planes import seen_window
 
 if TYPE_CHECKING:
@@ -63,7 +71,9 @@ def draw_relaxation_spectrum(spectrum: xr.Dataset) -> Figure:
     if dim == 1:
         figure, panels = new_figure(3, 1, width=4.4, height=3.8, width_ratios=[0.7, 1, 1])
         _draw_lines(panels[1], spectrum, shown, "left_mode", "left mode l")
-        _draw_lines(panels[2], spectrum, shown, "right_mode", "right mode r  [1/x]")
+        _draw_lines(
+            panels[2], spectrum, shown, "right_mode", axis_label(spectrum["right_mode"], "right mode", "r", unit="1/x")
+        )
         finish_legend(panels[1:2])
     elif dim == 2:
         planes = shown[1:]
@@ -111,7 +121,11 @@ def _draw_levels(axes: Axes, spectrum: xr.Dataset, shown: list[int]) -> None:
         if height - last > _NEAR:
             axes.text(0.6, rate, f"{mode}: {_rate_text(spectrum, mode, rate)}", fontsize=8, va="center")
             last = height
-    axes.set(xlim=(-0.05, 1.15), xticks=[], ylabel="relaxation rate λ  [loss/x²]")
+    axes.set(
+        xlim=(-0.05, 1.15),
+        xticks=[],
+        ylabel=axis_label(spectrum["relaxation_rate"], "relaxation rate", "λ", unit="loss/x^2"),
+    )
     axes.spines["bottom"].set_visible(False)
 
 
@@ -131,7 +145,7 @@ def _draw_lines(axes: Axes, spectrum: xr.Dataset, shown: list[int], name: str, l
         values = np.where(inside, array[mode].values, np.nan)
         axes.plot(centres, values, color=colour, label=f"mode {mode}", linewidth=1.5)
     axes.axhline(0.0, color="black", linewidth=0.8)
-    axes.set(xlim=window, xlabel=coordinate_label(axis), ylabel=label)
+    axes.set(xlim=window, xlabel=coordinate_label(axis, array), ylabel=label)
 
 
 def _draw_plane(axes: Axes, spectrum: xr.Dataset, mode: int) -> QuadMesh:
@@ -148,7 +162,10 @@ def _draw_plane(axes: Axes, spectrum: xr.Dataset, mode: int) -> QuadMesh:
     rate = float(spectrum["relaxation_rate"][mode])
     axes.set_title(f"mode {mode}, λ = {_rate_text(spectrum, mode, rate)}", fontsize=10)
     axes.set(
-        xlim=window[0], ylim=window[1], xlabel=coordinate_label(array.dims[0]), ylabel=coordinate_label(array.dims[1])
+        xlim=window[0],
+        ylim=window[1],
+        xlabel=coordinate_label(array.dims[0], array),
+        ylabel=coordinate_label(array.dims[1], array),
     )
     axes.grid(visible=False)
     return mesh

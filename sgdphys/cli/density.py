@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgdphys.cli.density_settings import Settings, boundaries, formulas, settings_of
+from sgdphys.cli.density_settings import Settings, boundaries, settings_of
 from sgdphys.cli.dynamics import add_noise
 from sgdphys.cli.options import add_landscape, add_store
-from sgdphys.cli.values import coordinates, integer, number, numbers, window
+from sgdphys.cli.values import coordinates, formulas, integer, number, numbers, window
 
 if TYPE_CHECKING:
     import argparse
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["add_parser"]
+
+_EVOLVING = ("adaptive", "implicit-euler", "crank-nicolson", "exponential")
 
 
 def add_parser(commands: Any) -> None:
@@ -39,10 +42,15 @@ def _add_equation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--friction", metavar="GAMMA", type=number, help="with inertia: the axes are all positions, then all velocities"
     )
+    parser.add_argument(
+        "--scheme", choices=("central", "upwind"), help="of streaming with --friction; default central, the more exact"
+    )
 
 
 def _add_grid(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--grid", metavar="LOW:HIGH:CELLS[,..]", type=window, help="default: holds the Gibbs state")
+    parser.add_argument(
+        "--grid", metavar="LOW:HIGH:CELLS[,..]", type=window, help="default: holds the Gibbs state, up to two axes"
+    )
     parser.add_argument(
         "--boundaries",
         metavar="WORD|LOW:HIGH[,..]",
@@ -50,7 +58,12 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
         help="far (default), reflecting, absorbing or periodic; for each axis, or for its low and high side",
     )
     parser.add_argument("--times", metavar="T,..|A:B:N", type=numbers, help="without them the stationary density")
-    parser.add_argument("--start", metavar="X[,Y...]", type=coordinates, help="at time 0 (default: as in simulate)")
+    parser.add_argument(
+        "--start",
+        metavar="X[,Y...]",
+        type=coordinates,
+        help="at time 0 (default: as in simulate; where that lies in the target, the lowest minimum outside)",
+    )
     parser.add_argument(
         "--method",
         metavar="NAME",
@@ -62,7 +75,11 @@ def _add_grid(parser: argparse.ArgumentParser) -> None:
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--currents", action="store_true", help="keep the probability current at all times")
-    parser.add_argument("--target", metavar="REGION", help='mean time of first passage there, such as "x > 1"')
+    parser.add_argument(
+        "--target",
+        metavar="REGION",
+        help='mean time of first passage there, such as "x > 1"; with --friction the velocity of x is called y',
+    )
     parser.add_argument("--source", metavar="REGION", help="with --target: which is entered first, and how often")
     parser.add_argument("--rates", metavar="N", type=integer, help="the N slowest relaxation rates too")
     parser.add_argument("--plot", metavar="FILE", help="picture to write, png, pdf or svg; of the rates, where given")
@@ -94,6 +111,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check_flags(arguments: argparse.Namespace) -> None:
+    if arguments.scheme is not None and arguments.friction is None:
+        raise ValueError("--scheme needs --friction: it is one of streaming with inertia")
+    if arguments.method in _EVOLVING and arguments.times is None:
+        raise ValueError(f"--method {arguments.method} needs --times: without them the stationary density is computed")
     if arguments.source is not None and arguments.target is None:
         raise ValueError("--source needs --target: which of both is entered first")
     for flag in ("animate", "currents", "dt"):
@@ -113,6 +134,8 @@ def _check_exits(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _check_files(arguments: argparse.Namespace) -> None:
     """Refuse files that cannot be written before anything is computed."""
+    if arguments.store is not None:
+        _check_store(arguments.store, overwrite=arguments.overwrite)
     if arguments.plot is not None:
         from sgdphys.plots.figures import picture_path
 
@@ -121,6 +144,23 @@ def _check_files(arguments: argparse.Namespace) -> None:
         from sgdphys.plots.animations import film_path
 
         film_path(arguments.animate)
+
+
+def _check_store(path: str, *, overwrite: bool) -> None:
+    from sgdphys.errors import StoreError
+    from sgdphys.store import describe_store
+
+    place = Path(path).expanduser()
+    if not place.exists() and not place.is_symlink():
+        return
+    try:
+        describe_store(path)
+    except StoreError as error:
+        if not overwrite:
+            raise ValueError(f"{path} exists and cannot be read ({error}); choose another --store") from None
+        return  # writing decides whether it may be replaced
+    if not overwrite:
+        raise ValueError(f"a store exists already at {path}: --overwrite replaces it, or choose another --store")
 
 
 def _spectrum(settings: Settings, arguments: argparse.Namespace) -> xr.Dataset:

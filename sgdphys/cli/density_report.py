@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["energies_of", "passage_lines", "print_energies", "print_rates", "stationary_lines"]
 
 _NOTHING = 1e-12  # what a table shows as 0
+_CLOSED = 1e-6  # of the loss, which may change by so little around a periodic axis whose length was rounded
 _ROUNDING = 1e-9  # of T p over a cell, below which a current is none
 
 
@@ -51,7 +52,8 @@ def energies_of(density: xr.Dataset, settings: Settings) -> list[list[str]]:
         density["mass"].values,
         density["entropy_production_rate"].values,
     ]
-    times = [f"{float(time):g}" for time in density["time"].values]
+    still = json.loads(density.attrs["configuration"])["verb"] == "stationary"
+    times = ["stationary"] if still else [f"{float(time):g}" for time in density["time"].values]
     return [[time, *map(_number, row)] for time, row in zip(times, zip(*columns, strict=True), strict=True)]
 
 
@@ -113,11 +115,15 @@ def stationary_lines(density: xr.Dataset, settings: Settings) -> list[str]:
 def _distance_line(density: xr.Dataset, settings: Settings) -> str:
     from sgdphys.analysis import potential_distance
 
+    if _jumps(settings):
+        return "potential against loss: not to be compared, around a periodic axis the loss does not close"
     try:
         with np.errstate(all="ignore"):  # cells where p is 0
             found = potential_distance(density, settings.landscape, settings.temperature, noise=settings.noise)
     except ValueError as error:
         return f"potential against loss: not to be compared, {error}"
+    if not float(found["noise_scale"][-1]) > 0:
+        return "potential against loss: not to be compared, on average the potential falls where the loss rises"
     scale, distance = float(found["noise_scale"][-1]), float(found["potential_distance"][-1])
     expected = (
         f" (mean diffusion {float(found['expected_noise_scale'][-1]):.5g})" if "expected_noise_scale" in found else ""
@@ -126,6 +132,19 @@ def _distance_line(density: xr.Dataset, settings: Settings) -> str:
         f"potential -T log p against the loss: closest to f/c with c = {with_error(scale)}{expected}, "
         f"root mean square of what is left {distance:.3g} T"
     )
+
+
+def _jumps(settings: Settings) -> bool:
+    """Return whether the loss differs between both ends of a periodic axis, as that of a force around it does."""
+    points = settings.grid.points()
+    loss = np.asarray(settings.landscape.potential(points))
+    for axis, (low, high, _) in enumerate(settings.grid.axes):
+        around = points.copy()
+        around[:, axis] += high - low
+        change = np.abs(np.asarray(settings.landscape.potential(around)) - loss).max()
+        if settings.grid.is_periodic(axis) and change > _CLOSED * max(float(np.ptp(loss)), float(np.abs(loss).max())):
+            return True
+    return False
 
 
 def passage_lines(settings: Settings, arguments: argparse.Namespace) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,12 @@ if TYPE_CHECKING:
     from sgdphys.fokker_planck import Grid
     from sgdphys.protocols import Landscape, Noise
 
-__all__ = ["Settings", "boundaries", "formulas", "settings_of"]
+__all__ = ["Settings", "boundaries", "settings_of"]
 
 _CELLS = {1: (400, 20_000), 2: (120, 120)}  # fewest and most of each axis, for a default grid of so many axes
+_SHARES = (1.0, 0.7, 0.5, 0.35)  # of 40 T, which the wall of a default grid lies above the bottom
+_STEP = 300.0  # of T: change of f from cell to cell, beyond which rates of hopping come near underflow
 _VELOCITIES = 6.5  # thermal velocities that a default grid with inertia holds
-_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
 @dataclass(frozen=True)
@@ -69,29 +69,6 @@ class Settings:
         return self.start.line + f", velocity {velocity}" * bool(self.velocities)
 
 
-def formulas(text: str) -> list[str]:
-    """Return the formulas of a comma list; commas inside parentheses belong to a formula.
-
-    Parameters
-    ----------
-    text
-        ``"-y,x"``, say.
-
-    Returns
-    -------
-    list
-        The formulas.
-    """
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
-
-
 def boundaries(text: str) -> Any:
     """Return the boundaries of a grid from one word, or from a word or ``low:high`` for each axis.
 
@@ -140,10 +117,11 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         A formula cannot be read.
     """
     from sgdphys.cli.dynamics import noise_of
+    from sgdphys.cli.landscapes import landscape_of
     from sgdphys.cli.starts import choose_start
 
     temperature = _temperature(arguments)
-    landscape = _landscape(arguments)
+    landscape: Any = landscape_of(arguments)
     noise = noise_of(arguments, landscape.dim)
     given, velocities = arguments.start, (0.0,) * (landscape.dim * (arguments.friction is not None))
     if given is not None and velocities and len(given) == 2 * landscape.dim:
@@ -152,10 +130,14 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         raise ValueError(f"start must be finite, got {','.join(f'{value:g}' for value in arguments.start)}")
     start = choose_start(landscape, given)
     grid = _grid(arguments, landscape, noise, temperature, start)
+    if arguments.target is not None:
+        from sgdphys.cli.passages import start_outside
+
+        start = start_outside(arguments, landscape, grid, start, velocities)
     if velocities:
         from sgdphys.fokker_planck import Underdamped
 
-        landscape = Underdamped(landscape, arguments.friction)
+        landscape = Underdamped(landscape, arguments.friction, arguments.scheme or "central")
     return Settings(landscape, noise, temperature, grid, start, velocities)
 
 
@@ -171,21 +153,6 @@ def _temperature(arguments: argparse.Namespace) -> float:
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be positive and finite on a grid, got {temperature:g}")
     return temperature
-
-
-def _landscape(arguments: argparse.Namespace) -> Any:
-    from sgdphys.cli.landscapes import landscape_of
-
-    if arguments.circulation is None:
-        return landscape_of(arguments)
-    from sgdphys.landscapes import Field
-
-    named = dict(arguments.parameter)
-    circulating = {name: named[name] for name in _WORD.findall(" ".join(arguments.circulation)) if name in named}
-    own = set(_WORD.findall(arguments.landscape))
-    base = [(name, value) for name, value in named.items() if name not in circulating or name in own]
-    landscape = landscape_of(argparse.Namespace(landscape=arguments.landscape, parameter=base))
-    return Field(landscape, arguments.circulation, **circulating)
 
 
 def _grid(arguments: argparse.Namespace, landscape: Any, noise: Any, temperature: float, start: Start) -> Grid:
@@ -206,12 +173,31 @@ def _grid(arguments: argparse.Namespace, landscape: Any, noise: Any, temperature
 
 
 def _default_axes(landscape: Any, energy: float, start: Start) -> list[tuple[float, float, int]]:
+    """Return the box of the Gibbs state; a smaller one where f would change by hundreds of T from cell to cell."""
     from sgdphys.sweeps import gibbs_grid
 
-    grid = gibbs_grid(landscape, energy, start=start.value, cells=_CELLS.get(landscape.dim))
-    if grid is None:
+    if landscape.dim not in _CELLS:
+        raise ValueError(
+            f"no default grid has {landscape.dim} axes: give --grid low:high:cells for each, joined by commas; for "
+            "three about 40 cells each are fast"
+        )
+    grids = (gibbs_grid(landscape, share * energy, start=start.value, cells=_CELLS[landscape.dim]) for share in _SHARES)
+    widest = None
+    for grid in grids:
+        if grid is not None and _largest_step(landscape, grid) <= _STEP * energy:
+            return list(grid.axes)
+        widest = grid if widest is None else widest
+    if widest is None:
         raise ValueError("no grid was found on which this landscape rises on all sides; give --grid low:high:cells")
-    return list(grid.axes)
+    return list(widest.axes)
+
+
+def _largest_step(landscape: Any, grid: Grid) -> float:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        values = landscape.potential(grid.points()).reshape(grid.shape)
+        return max(float(np.abs(np.diff(values, axis=axis)).max()) for axis in range(grid.dim))
 
 
 def _scale(landscape: Any, noise: Any, start: Start) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from sgdphys.cli.values import Once, matrix
+
 if TYPE_CHECKING:
     import argparse
 
@@ -17,7 +19,13 @@ _READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
 
 def add_noise(parser: argparse.ArgumentParser) -> None:
     """Add the diffusion and how it is read."""
-    parser.add_argument("--diffusion", "--noise", metavar="FORMULA", help='D(x), such as "1 + x**2" (default: 1)')
+    parser.add_argument(
+        "--diffusion",
+        "--noise",
+        metavar="FORMULA",
+        action=Once,
+        help='D(x), such as "1 + x**2" (default: 1); "1,0.3" for the diagonal of a tensor, "1,0.2;0.2,1" for its rows',
+    )
     parser.add_argument("--interpretation", choices=_READINGS, default="ito", help="of D(x); default ito")
 
 
@@ -44,9 +52,11 @@ def noise_of(arguments: argparse.Namespace, dim: int) -> Noise | None:
         if arguments.interpretation != "ito":
             raise ValueError("--interpretation is a reading of D(x): give --diffusion too")
         return None
+    from sgdphys.cli.landscapes import parameters_in
     from sgdphys.noises import Formula
 
-    return Formula(arguments.diffusion, interpretation=arguments.interpretation, dim=dim)
+    names = parameters_in(arguments.diffusion, arguments)
+    return Formula(matrix(arguments.diffusion), interpretation=arguments.interpretation, dim=dim, **names)
 
 
 def integrator_of(arguments: argparse.Namespace) -> Integrator | None:

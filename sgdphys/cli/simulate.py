@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
         progress=False if arguments.no_progress else None,
         **run_length(arguments),
     )
-    print(f"{start.line}; D = {arguments.diffusion or 1}; dt = {dt:g}")
+    print(f"{start.line}; D = {(arguments.diffusion or '1').strip()}; dt = {dt:g}")
     _print_moments(cloud)
     if arguments.store:
         print(f"store: {arguments.store}")

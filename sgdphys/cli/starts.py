@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Start", "choose_start"]
+__all__ = ["Start", "choose_start", "minimum_near"]
 
 _OFFSET = 0.01  # of the descent from the origin, which may be a saddle; growing a little with the coordinate's number
 _DIGITS = 6  # of a minimum found, so that the same command finds the same store on every machine
@@ -71,6 +71,12 @@ def choose_start(landscape: BlockLandscape, given: Sequence[float] | None) -> St
     return Start(_plain(found), "minimum found by descent from the origin")
 
 
+def minimum_near(landscape: BlockLandscape, point: Array) -> Start | None:
+    """Return the minimum that descent from a point (coordinate,) reaches; None where it reaches none."""
+    found = _descended(landscape, point)
+    return None if found is None else Start(_plain(found), "minimum found outside the target")
+
+
 def _checked(landscape: BlockLandscape, given: Sequence[float]) -> float | list[float]:
     text = ",".join(f"{number:g}" for number in given)
     if not np.isfinite(given).all():
@@ -85,7 +91,7 @@ def _plain(point: Array) -> float | list[float]:
     return float(point[0]) if len(point) == 1 else [float(number) for number in point]
 
 
-def _descended(landscape: BlockLandscape) -> Array | None:
+def _descended(landscape: BlockLandscape, origin: Array | None = None) -> Array | None:
     from scipy.optimize import minimize
 
     def value_and_slope(x: Array) -> tuple[float, Array]:
@@ -94,7 +100,8 @@ def _descended(landscape: BlockLandscape) -> Array | None:
 
     offset = _OFFSET * (1.0 + 0.1 * np.arange(landscape.dim))
     with np.errstate(all="ignore"):
-        end = np.asarray(minimize(value_and_slope, offset, jac=True, method="BFGS", options={"gtol": 1e-9}).x)
+        begin = offset if origin is None else origin
+        end = np.asarray(minimize(value_and_slope, begin, jac=True, method="BFGS", options={"gtol": 1e-9}).x)
     rounded = np.round(end, _DIGITS) + 0.0
     return rounded if _is_minimum(landscape, end) else None
 

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import Any
 
-__all__ = ["coordinates", "integer", "integers", "number", "numbers", "parameter", "window"]
+__all__ = [
+    "Once", "coordinates", "formulas", "integer", "integers", "matrix", "number", "numbers", "parameter", "window",
+]  # fmt: skip
+
+
+class Once(argparse.Action):
+    """The action of a flag with one value that may not be given twice: the second would silently replace the first."""
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _flag: Any = None) -> None:
+        """Keep the value; raise ``argparse.ArgumentError`` where there is one."""
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "given twice; entries for several coordinates go into one: 1,0.3")
+        setattr(namespace, self.dest, values)
 
 
 def number(text: str) -> float:
@@ -140,6 +153,48 @@ def parameter(text: str) -> tuple[str, float]:
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text.strip()!r} is not name=value")
     return name, number(value)
+
+
+def formulas(text: str) -> list[str]:
+    """Return the formulas of a comma list; commas inside parentheses belong to a formula.
+
+    Parameters
+    ----------
+    text
+        ``"-y,x"``, say.
+
+    Returns
+    -------
+    list
+        The formulas.
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def matrix(text: str) -> Any:
+    """Return the diffusion that a text stands for: one formula, those of the diagonal, or the rows of a tensor.
+
+    Parameters
+    ----------
+    text
+        ``"1 + x**2"``, ``"1,0.3"`` or ``"1,0.2;0.2,1"``.
+
+    Returns
+    -------
+    str or list
+        The formula, a list of them, or a list of lists.
+    """
+    rows = [formulas(row) for row in text.split(";")]
+    if len(rows) > 1:
+        return rows
+    return rows[0] if len(rows[0]) > 1 else rows[0][0]
 
 
 def window(text: str) -> list[tuple[float, float, int]]:

@@ -111,7 +111,8 @@ def point_weights(point: ArrayLike, grid: Grid) -> Array:
     position = np.broadcast_to(values, (grid.dim,))
     for value, (low, high, _) in zip(position, grid.axes, strict=True):
         if not low <= value <= high:
-            raise ValueError(f"start {position.tolist()} is outside the walls [{low}, {high}]; use a wider grid")
+            text = ", ".join(f"{number:.6g}" for number in position)
+            raise ValueError(f"start {text} is outside the walls [{low:.6g}, {high:.6g}]; use a wider grid")
     return _linear_weights(position, grid)
 
 

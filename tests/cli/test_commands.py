@@ -114,7 +114,7 @@ def test_density(capsys, tmp_path):
     argv = ["density", FORMULA, "--temperature", "0.1"]
     assert main(argv) == 0
     stationary = capsys.readouterr().out.splitlines()[1].split()
-    assert stationary[0] == "0"
+    assert stationary[0] == "stationary"
     assert abs(float(stationary[4])) < 1e-9  # relative entropy of the Gibbs state to itself
     evolving = ["--times", "0,1,5,20", "--start", "-1", "--grid", "-2.5:2.5:200", "--store", "d.zarr"]
     assert main([*argv, *evolving]) == 0

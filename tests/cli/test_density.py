@@ -10,10 +10,13 @@ from PIL import Image
 
 import sgdphys as sp
 from sgdphys.cli import main
-from sgdphys.cli.density_settings import boundaries, formulas
+from sgdphys.cli.density_settings import boundaries
+from sgdphys.cli.values import formulas, matrix
 
 WELL = "x**4/4 - x**2/2"
 DENSITY = ["density", WELL, "--temperature", "0.1"]
+PARAMETERS = ["--parameter", "a=0.3", "--parameter", "b=2"]
+STILL = "stationary"
 BOWL = ["density", "x**2/2", "--temperature", "0.1"]
 WALLED = ["--grid", "-2:1:100", "--boundaries", "far:absorbing"]
 
@@ -38,8 +41,8 @@ def say(capsys):
 
 
 def _row(lines, time):
-    (found,) = [line.split() for line in lines if line.split()[0] == time]
-    return [float(number) for number in found]
+    (found,) = [line.split() for line in lines if line.split()[0] == time and line.split()[1] != "by"]
+    return [float(number) for number in (found[1:] if time == STILL else found)]
 
 
 def _line(lines, beginning):
@@ -50,7 +53,7 @@ def _line(lines, beginning):
 def test_the_stationary_state_of_a_well(say):
     lines = say(*DENSITY)
     assert lines[0].split() == ["time", "entropy", "E[f]", "F", "KL", "mass", "entropy", "production"]
-    _, entropy, mean, free, divergence, mass, production = _row(lines, "0")
+    entropy, mean, free, divergence, mass, production = _row(lines, STILL)
     assert free == pytest.approx(mean - 0.1 * entropy, abs=1e-6)
     assert (divergence, mass, production) == (0, 1, 0)
     assert _line(lines, "stationary by").startswith("stationary by method gibbs, residual ")
@@ -62,7 +65,7 @@ def test_the_stationary_state_of_a_well(say):
 
 @pytest.mark.parametrize("temperature", [0.005, 1e-4])
 def test_both_wells_are_held_at_low_temperature(say, temperature):
-    _, entropy, mean, *_ = _row(say("density", WELL, "--temperature", str(temperature)), "0")
+    entropy, mean, *_ = _row(say("density", WELL, "--temperature", str(temperature)), STILL)
     one_well = np.log(np.sqrt(2 * np.pi * np.e * temperature / 2))
     assert entropy == pytest.approx(np.log(2) + one_well, abs=2 * temperature)
     assert mean == pytest.approx(-0.25 + temperature / 2, abs=temperature**2)
@@ -71,7 +74,7 @@ def test_both_wells_are_held_at_low_temperature(say, temperature):
 def test_noise_that_depends_on_the_place(say):
     lines = say(*DENSITY, "--noise", "1 + x**2", "--interpretation", "stratonovich", "--grid", "-3:3:300")
     assert "F = E[Phi] - T H with Phi = -T log p of the stationary density" in lines
-    _, entropy, mean, free, divergence, *_ = _row(lines, "0")
+    entropy, mean, free, divergence, *_ = _row(lines, STILL)
     assert free == divergence == 0
     x = np.linspace(-3, 3, 6001)
     weight = np.exp(-(x**2 / 2 - np.log(1 + x**2)) / 0.1) / np.sqrt(1 + x**2)  # f' / D integrated
@@ -79,7 +82,7 @@ def test_noise_that_depends_on_the_place(say):
     assert mean == pytest.approx(np.trapezoid(weight * (x**4 / 4 - x**2 / 2), x), abs=5e-5)
     assert entropy == pytest.approx(-np.trapezoid(weight * np.log(weight), x), abs=1e-3)
     other = say(*DENSITY, "--diffusion", "1 + x**2", "--grid", "-3:3:300")
-    assert abs(_row(other, "0")[2] - mean) > 5e-4, "Ito is another state"
+    assert abs(_row(other, STILL)[1] - mean) > 5e-4, "Ito is another state"
 
 
 def test_the_noise_of_sgd(say):
@@ -90,7 +93,7 @@ def test_the_noise_of_sgd(say):
 def test_a_circulation(say):
     names = ["--circulation", "-w*y,w*x", "--parameter", "w=2", "--parameter", "k=1"]
     lines = say("density", "k*(x**2 + y**2)/2", "--temperature", "0.1", *names, "--grid", "-2:2:50,-2:2:50")
-    *_, production = _row(lines, "0")
+    *_, production = _row(lines, STILL)
     assert production == pytest.approx(2 * 2**2, rel=0.015), "w^2 <r^2> / T = 2 w^2"
     assert _line(lines, "current:").endswith("loss/x^3")
 
@@ -133,6 +136,23 @@ def test_times_of_passage(say):
     assert _line(lines, "from x < -1.2 to x > 1: rate ").endswith("transitions per time")
 
 
+@pytest.mark.parametrize(
+    ("landscape", "target", "start", "source"),
+    [
+        (WELL, "x > 0.8", "-1", "minimum found outside the target"),
+        ("double-well", "x < -0.8", "1", "known minimum outside the target"),
+    ],
+)
+def test_a_start_in_the_target_gives_way_to_another_minimum(say, landscape, target, start, source):
+    argv = ["density", landscape, "--temperature", "0.1", "--target", target, "--grid", "-2.5:2.5:100"]
+    lines = say(*argv)
+    assert lines[0] == f"start {start} ({source})"
+    assert lines[1:] == say(*argv, "--start", start)[1:]
+    assert say(*DENSITY, "--target", "x > 1")[0].startswith("start -1 ("), "the minimum lies on the edge"
+    kept = say(*DENSITY, "--target", "x > 0.8", "--start", "1")
+    assert "mean time of first passage to x > 0.8: 0 x^2/loss" in kept
+
+
 def test_absorbing_walls(say):
     lines = say(*DENSITY, *WALLED, "--start", "-1")
     assert [line.split(":")[0] for line in lines[1:3]] == [
@@ -150,7 +170,8 @@ def test_inertia(say):
     argv = ["density", "x**2/2", "--temperature", "0.1", "--friction", "1", "--grid", "-2:2:50,-2:2:50"]
     lines = say(*argv)
     assert lines[0].split()[2] == "E[H]"
-    assert _row(lines, "0")[2] == pytest.approx(0.1, rel=0.01), "T/2 for each quadratic term"
+    assert _row(lines, STILL)[1] == pytest.approx(0.1, rel=0.01), "T/2 for each quadratic term"
+    argv += ["--scheme", "upwind"]
     assert say(*argv, "--times", "0.1", "--start", "0.5,-0.2")[0] == "start 0.5 (as given), velocity -0.2"
     assert say(*argv, "--times", "0.1", "--start", "0.5")[0] == "start 0.5 (as given), velocity 0"
 
@@ -183,11 +204,70 @@ def test_flat_and_periodic(say):
     ring = say(
         "density", "cos(x) - 0.5*x", "--temperature", "0.3", "--grid", "0:6.283185307:80", "--boundaries", "periodic"
     )
-    assert _row(ring, "0")[6] > 0.01
+    assert _row(ring, STILL)[5] > 0.01
+    assert _line(ring, "potential against loss").endswith("the loss does not close")
+
+
+def test_the_default_grid_of_a_steep_landscape_lets_hops_both_ways(say):
+    lines = say("density", "mueller-brown", "--temperature", "10", "--rates", "3")
+    rates = [float(line.split()[1]) for line in lines[-3:]]
+    assert rates[0] == 0 and 0 < rates[1] < rates[2]
+    turned = say("density", "mueller-brown", "--temperature", "10", "--circulation", "-y,x")
+    assert 0 < _row(turned, STILL)[5] < 1
+
+
+def test_parameters_of_the_diffusion(say):
+    grid = ["--grid", "-3:3:60"]
+    named = say("density", "b*x**2/2", *DENSITY[2:], "--diffusion", "1 + a*x**2", *grid, *PARAMETERS)
+    assert named == say("density", "x**2", *DENSITY[2:], "--diffusion", "1 + 0.3*x**2", *grid)
+    shared = say("density", "a*x**2", *DENSITY[2:], "--diffusion", "1 + a*x**2", *grid, "--parameter", "a=0.3")
+    assert shared == say("density", "0.3*x**2", *DENSITY[2:], "--diffusion", "1 + 0.3*x**2", *grid)
+
+
+def test_anisotropic_diffusion(say):
+    bowl = ["density", "(x**2 + y**2)/2", "--temperature", "0.1", "--grid", "-2:2:50,-2:2:50"]
+    diagonal = say(*bowl, "--diffusion", "1,0.5")
+    assert diagonal == say(*bowl, "--diffusion", "1, 0; 0, 0.5")
+    assert _row(diagonal, STILL)[1] == pytest.approx(0.1 * (1 + 0.5) / 2, rel=0.02), "E[f] = T tr D / 2"
+    fields = say(*bowl, "--diffusion", "1 + x**2, sqrt(0.25)")
+    assert _row(fields, STILL)[1] > 0.08
+    turned = say(*bowl, "--diffusion", "1,0.4;0.4,1")
+    assert _row(turned, STILL)[1] == pytest.approx(0.1, rel=0.03)
+    assert _row(turned, STILL)[0] < _row(say(*bowl), STILL)[0] - 0.05, "log sqrt(1 - 0.4^2) = -0.087"
+
+
+def test_inertia_towards_a_target(say):
+    argv = ["density", "x**2/2", "--temperature", "0.1", "--friction", "1", "--grid", "-2:2:50,-2:2:50"]
+    times = [
+        float(_line(say(*argv, "--target", target, *scheme), "mean time of first").split()[-2])
+        for target in ("x > 0.5", "y > 0.5")
+        for scheme in ([], ["--scheme", "upwind"])
+    ]
+    assert times[0] == pytest.approx(times[1], rel=0.2) and times[0] != times[1]
+    assert times[2] < times[0], "the velocity turns round faster than the position"
+
+
+def test_a_loss_against_its_potential(say):
+    lines = say("density", "cos(x)", "--temperature", "0.3", "--grid", "0:6.283185307:80", "--boundaries", "periodic")
+    assert "closest to f/c with c = 1 (" in _line(lines, "potential -T log p")
+
+
+def test_a_store_is_refused_before_anything_is_computed(say, capsys, monkeypatch):
+    say(*BOWL, "--store", "d.zarr")
+    monkeypatch.setattr("sgdphys.fokker_planck.stationary", None)
+    assert main([*BOWL, "--store", "d.zarr"]) == 2
+    assert capsys.readouterr().err == (
+        "sgdphys: a store exists already at d.zarr: --overwrite replaces it, or choose another --store\n"
+    )
+    monkeypatch.undo()
+    assert main([*BOWL, "--store", "d.zarr", "--overwrite"]) == 0
 
 
 def test_formulas_and_boundaries_from_text():
     assert formulas(" -y,max(x, 1)*y") == ["-y", "max(x, 1)*y"]
+    assert matrix(" 1 + x**2") == "1 + x**2"
+    assert matrix("1,max(x, 2)") == ["1", "max(x, 2)"]
+    assert matrix("1,0.2; 0.2,1") == [["1", "0.2"], ["0.2", "1"]]
     assert boundaries("periodic") == "periodic"
     assert boundaries("absorbing:far,periodic") == [("absorbing", "far"), ("periodic", "periodic")]
     assert boundaries("far:absorbing") == [("far", "absorbing")]
@@ -224,7 +304,8 @@ REFUSALS = {
     "half periodic": ([*DENSITY, "--grid", "-2:2:50", "--boundaries", "far:periodic"], "periodic on both sides"),
     "boundaries without a grid": ([*DENSITY, "--boundaries", "periodic"], "--boundaries needs --grid"),
     "unknown method": ([*DENSITY, "--times", "1", "--method", "rk4"], "method must be one of adaptive"),
-    "unknown stationary method": ([*DENSITY, "--method", "adaptive"], "method must be auto, gibbs, elimination or"),
+    "evolving without times": ([*DENSITY, "--method", "crank-nicolson"], "--method crank-nicolson needs --times"),
+    "unknown stationary method": ([*DENSITY, "--method", "lu"], "method must be auto, gibbs, elimination or"),
     "euler without dt": ([*DENSITY, "--times", "1", "--method", "implicit-euler"], "needs dt="),
     "adaptive with dt": ([*DENSITY, "--times", "1", "--dt", "0.1"], "leave out dt="),
     "negative dt": ([*DENSITY, "--times", "1", "--method", "implicit-euler", "--dt", "-1"], "dt must be positive"),
@@ -232,12 +313,18 @@ REFUSALS = {
     "no gibbs state": ([*DENSITY, "--method", "gibbs", "--grid", "0:6:50", "--boundaries", "periodic"], "is not Gibbs"),
     "falling times": ([*DENSITY, "--times", "2,1"], "times must increase"),
     "negative times": ([*DENSITY, "--times", "-1,1"], "times must increase and not begin before"),
-    "start outside": ([*DENSITY, "--times", "1", "--start", "9", "--grid", "-2:2:50"], "start"),
+    "start outside": (
+        [*DENSITY, "--times", "1", "--start", "9", "--grid", "-2:2:50"],
+        "start 9 is outside the walls [-2, 2]",
+    ),
     "target outside": ([*DENSITY, "--target", "x > 100"], "holds no cell centre"),
     "target without meaning": ([*DENSITY, "--target", "x >"], "sgdphys: "),
     "target in another coordinate": ([*DENSITY, "--target", "z > 1"], "sgdphys: "),
     "source alone": ([*DENSITY, "--source", "x < -1"], "--source needs --target"),
-    "source in the target": ([*DENSITY, "--target", "x > 0", "--source", "x > 1"], "shares cells"),
+    "source in the target": (
+        [*DENSITY, "--target", "x > 0", "--source", "x > 1"],
+        "--source x > 1 shares cells with --target x > 0",
+    ),
     "no rates": ([*DENSITY, "--rates", "0"], "count must be"),
     "too many rates": ([*DENSITY, "--rates", "50", "--grid", "-2:2:50"], "count must be at most 20"),
     "film of nothing": ([*DENSITY, "--animate", "film.gif"], "--animate needs --times"),
@@ -247,7 +334,21 @@ REFUSALS = {
     "picture nowhere": ([*DENSITY, "--plot", "nowhere/picture.png"], "'nowhere' of the picture does not exist"),
     "currents of a stationary state": ([*DENSITY, "--currents"], "--currents needs --times"),
     "stored exit": ([*DENSITY, *WALLED, "--store", "d.zarr"], "nothing is stationary: --store needs --times"),
-    "three coordinates": (["density", "x**2 + y**2 + z**2", "--temperature", "1"], "give --grid"),
+    "three coordinates": (
+        ["density", "x**2 + y**2 + z**2", "--temperature", "1"],
+        "no default grid has 3 axes: give --grid",
+    ),
+    "nothing but the target": ([*BOWL, "--target", "x > -1"], "no minimum was found outside it: give --start"),
+    "unused parameter": ([*DENSITY, "--diffusion", "1 + a*x**2", "--parameter", "b=1"], "sgdphys: "),
+    "parameter of nothing": ([*DENSITY, "--parameter", "a=1"], "does not use the parameter a"),
+    "two diffusions": ([*DENSITY, "--diffusion", "1", "--noise", "0.3"], "given twice"),
+    "diffusion of two axes": ([*DENSITY, "--diffusion", "1,0.3"], "names 2 coordinates, and there are 1"),
+    "tensor that is not square": ([*DENSITY, "--diffusion", "1,0.3;1"], "must be square"),
+    "scheme without inertia": ([*DENSITY, "--scheme", "upwind"], "--scheme needs --friction"),
+    "target in the velocity": (
+        [*BOWL, "--friction", "1", "--target", "v > 1"],
+        "with --friction x is the position and y its velocity",
+    ),
     "a start without times": ([*DENSITY, "--start", "1"], "--start needs --times or --target"),
 }
 

@@ -38,6 +38,16 @@ def test_the_run_is_that_of_simulate(tmp_path, capsys):
     assert configuration["noise"]["interpretation"] == "stratonovich"
 
 
+def test_entries_and_parameters_of_the_diffusion(tmp_path, capsys):
+    bowl = ["simulate", "k*(x**2 + y**2)/2", *RUN[2:], "--parameter", "k=1", "--parameter", "a=0.3", "--no-progress"]
+    assert main([*bowl, "--diffusion", "1,a", "--store", str(tmp_path / "a.zarr")]) == 0
+    assert main([*bowl, "--diffusion", "1,0;0,a", "--store", str(tmp_path / "b.zarr")]) == 0
+    assert "D = 1,a; dt" in capsys.readouterr().out
+    noises = [json.loads(sp.open(tmp_path / name).attrs["configuration"])["noise"] for name in ("a.zarr", "b.zarr")]
+    assert [noise["diffusion"] for noise in noises] == [["1", "a"], [["1", "0"], ["0", "a"]]]
+    assert noises[0]["parameters"] == {"a": 0.3}
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -47,6 +57,8 @@ def test_the_run_is_that_of_simulate(tmp_path, capsys):
         (["--integrator", "SRA1", "--diffusion", "1 + x**2"], "SRA1 needs noise of constant diffusion"),
         (["--interpretation", "stratonovich"], "give --diffusion too"),
         (["--diffusion", "1 + q"], "q"),
+        (["--diffusion", "1", "--diffusion", "2"], "given twice"),
+        (["--parameter", "q=1"], "does not use the parameter q"),
     ],
 )
 def test_refusals_are_one_line(flags, message, capsys):

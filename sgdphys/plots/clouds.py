@@ -171,7 +171,14 @@ def _draw_stationary_plane(figure: Figure, axes: Axes, stationary: xr.Dataset, n
 
 
 def draw_contours(
-    axes: Axes, landscape: Landscape, x: Array, y: Array, *, levels: int = 14, depth: float | None = None
+    axes: Axes,
+    landscape: Landscape,
+    x: Array,
+    y: Array,
+    *,
+    levels: int = 14,
+    depth: float | None = None,
+    label: str = "",
 ) -> None:
     """Draw contours of a potential of two coordinates, closer together near its bottom.
 
@@ -187,6 +194,8 @@ def draw_contours(
         Number of contours.
     depth
         Height of the highest above the bottom, in loss; None for one that leaves out the steepest walls.
+    label
+        For a legend; none without.
     """
     fine_x, fine_y = (np.linspace(values[0], values[-1], 200) for values in (x, y))
     points = np.stack([axis.ravel() for axis in np.meshgrid(fine_x, fine_y)], axis=1)
@@ -197,6 +206,8 @@ def draw_contours(
         return
     heights = bottom + (top - bottom) * np.linspace(0.02, 1.0, levels) ** 1.5
     axes.contour(fine_x, fine_y, values, heights, colors=GREY, linewidths=0.6, linestyles="solid", alpha=0.6)
+    if label:
+        axes.plot([], [], color=GREY, linewidth=0.6, label=label)
 
 
 def _draw_many(cloud: xr.Dataset, frame: int) -> Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -12,13 +12,15 @@ from sgdphys.plots.clouds import draw_contours
 from sgdphys.plots.figures import (
     BLUE,
     RED,
+    changing_frames,
     coordinate_label,
     finish_legend,
+    legend_below,
     new_figure,
     ordered_colours,
     readable_height,
     round_text,
-    spread_frames,
+    unit_text,
 )
 from sgdphys.plots.planes import (
     density_label,
@@ -30,6 +32,8 @@ from sgdphys.plots.planes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -47,12 +51,16 @@ _DECADES = 1e-3  # of the highest density; the lightest colour behind arrows
 _ROUNDING = 1e-9  # of the diffusive current over one cell, below which a current is none
 _PALE = 0.55  # opacity of the density behind arrows
 _INVISIBLE = 0.03  # of the longest arrow
+_OVERDAMPED = "loss/x^(dim+1)"  # unit of a current without inertia
+_SHORT = 30  # letters beside the arrow above a plane
+_LINES = 6  # frames of one coordinate
+_CONTOURS = 7  # of the loss behind arrows
 
 
 def draw_current(
     density: xr.Dataset,
     *,
-    frame: int = -1,
+    frame: int | Sequence[int] | None = None,
     arrows: Literal["current", "velocity"] = "current",
     landscape: Landscape | None = None,
 ) -> Figure:
@@ -60,7 +68,7 @@ def draw_current(
 
     Two coordinates: arrows over the density, each the mean over a block of cells, about 20 along each axis, as long as
     the current there, or as the local velocity, which is the current over the density. One coordinate: the density of a
-    few frames, and the current or velocity below.
+    few frames, and the current or velocity below, on a scale that leaves out the spike of a start in a point.
 
     Parameters
     ----------
@@ -68,7 +76,8 @@ def draw_current(
         ``density(time, x, ...)`` and ``current(time, x, ..., coordinate)``: from ``fokker_planck.stationary``, from
         ``fokker_planck.evolve(..., currents=True)``, or from ``analysis.currents``.
     frame
-        Frame of a plane.
+        Number of the frame, or of several, which become lines (one coordinate) or panels (two). By default the last of
+        a plane, and up to 6 lines: both ends and others after equal shares of all that the density changes.
     arrows
         ``"current"``, in loss/x^(dim+1), or ``"velocity"``, in loss/x, where the density is above 1e-4 of its highest.
     landscape
@@ -92,10 +101,22 @@ def draw_current(
         raise ValueError(f"currents of one or two coordinates can be drawn, this density has {dim}")
     if arrows not in {"current", "velocity"}:
         raise ValueError(f"arrows must be current or velocity, got {arrows!r}")
-    frames = density.sizes[schema.TIME]
-    if not -frames <= frame < frames:
-        raise ValueError(f"frame {frame} does not exist, the density has {frames}")
-    return _draw_line(density, arrows) if dim == 1 else _draw_plane(density, frame, arrows, landscape)
+    frames = _chosen_frames(density, frame)
+    return _draw_line(density, frames, arrows) if dim == 1 else _draw_planes(density, frames, arrows, landscape)
+
+
+def _chosen_frames(density: xr.Dataset, frame: int | Sequence[int] | None) -> list[int]:
+    """Return the numbers of the frames to draw, counted from 0."""
+    count = density.sizes[schema.TIME]
+    if frame is None:
+        return changing_frames(density["density"].values, _LINES) if density["density"].ndim == 2 else [count - 1]
+    chosen = [int(number) for number in np.atleast_1d(np.asarray(frame))]
+    if not chosen:
+        raise ValueError("frame must name at least one frame, got none")
+    for number in chosen:
+        if not -count <= number < count:
+            raise ValueError(f"frame {number} does not exist, the density has {count}")
+    return [number % count for number in chosen]
 
 
 def flows(density: xr.Dataset) -> bool:
@@ -119,32 +140,41 @@ def flows(density: xr.Dataset) -> bool:
     return largest > _ROUNDING * scale
 
 
-def _draw_line(density: xr.Dataset, arrows: str) -> Figure:
+def _draw_line(density: xr.Dataset, frames: list[int], arrows: str) -> Figure:
     figure, (upper, lower) = new_figure(1, 2, width=6.0, height=2.7, sharex=True)
     array = density["density"]
     name = str(array.dims[1])
-    frames = spread_frames(density.sizes["time"], 6)
     colours = [BLUE] if len(frames) == 1 else ordered_colours(len(frames))
-    seen = []
+    tops, reaches = [], []
     for frame, colour in zip(frames, colours, strict=True):
         cells = array.isel(time=frame).values
         flow = _flow(density, frame, arrows)[:, 0]
         upper.plot(array[name].values, cells, color=colour, label=frame_title(density, frame))
         lower.plot(array[name].values, flow, color=colour)
-        seen.append((float(cells.max()), *(float(find(flow, initial=0.0)) for find in (np.nanmax, np.nanmin))))
-    heights, highest, lowest = zip(*seen, strict=True)
-    upper.set(ylabel="probability density  [1/x]", ylim=(0, readable_height(heights)))
-    top, bottom = readable_height(highest), readable_height([-low for low in lowest])
-    reach = max(top, bottom) or 1.0
+        tops.append(float(cells.max()))
+        reaches.append([float(find(flow, initial=0.0)) for find in (np.nanmin, np.nanmax)])
+    height = readable_height(tops)
+    low, high = np.transpose([reach for reach, top in zip(reaches, tops, strict=True) if top <= height])
+    margin = 0.05 * float(high.max() - low.min()) or 1.0
+    upper.set(ylabel=density_label(density), ylim=(0, height))
     lower.axhline(0.0, color="black", linewidth=0.8)
-    lower.set_ylim(-max(bottom, 0.05 * reach), max(top, 0.05 * reach))
-    lower.set(xlabel=coordinate_label(name), ylabel=_flow_label(arrows, 1))
+    lower.set(xlabel=coordinate_label(name, array), ylabel=_flow_label(density, arrows))
+    lower.set_ylim(float(low.min()) - margin, float(high.max()) + margin)
     finish_legend([upper])
     return figure
 
 
-def _draw_plane(density: xr.Dataset, frame: int, arrows: str, landscape: Landscape | None) -> Figure:
-    figure, (axes,) = new_figure(width=6.2, height=5.2)
+def _draw_planes(density: xr.Dataset, frames: list[int], arrows: str, landscape: Landscape | None) -> Figure:
+    figure, panels = new_figure(len(frames), width=6.2, height=5.2)
+    for frame, axes in zip(frames, panels, strict=True):
+        _draw_plane(figure, axes, density, frame, arrows, landscape)
+    legend_below(figure, panels[0])
+    return figure
+
+
+def _draw_plane(
+    figure: Figure, axes: Axes, density: xr.Dataset, frame: int, arrows: str, landscape: Landscape | None
+) -> None:
     array = density["density"]
     cells = array.isel(time=frame).values
     centres = [array[str(name)].values for name in array.dims[1:]]
@@ -155,12 +185,16 @@ def _draw_plane(density: xr.Dataset, frame: int, arrows: str, landscape: Landsca
     figure.colorbar(mesh, ax=axes, label=density_label(density))
     if landscape is not None:
         depth = gibbs_depth(density)
-        draw_contours(axes, landscape, window[0], window[1], depth=None if depth is None else depth / 2)
+        shown: dict[str, Any] = {
+            "levels": _CONTOURS,
+            "depth": None if depth is None else depth / 2,
+            "label": "contours of the loss",
+        }
+        draw_contours(axes, landscape, window[0], window[1], **shown)
     axes.set(xlim=window[0], ylim=window[1])
     axes.grid(visible=False)
     axes.set_title(frame_title(density, frame), fontsize=10, loc="left")
     draw_arrows(axes, density, frame, window, arrows)
-    return figure
 
 
 def draw_arrows(axes: Axes, density: xr.Dataset, frame: int, window: list[Array], arrows: str = "current") -> None:
@@ -202,10 +236,10 @@ def draw_arrows(axes: Axes, density: xr.Dataset, frame: int, window: list[Array]
         x[shown], y[shown], vectors[shown, 0], vectors[shown, 1], color=RED, pivot="middle", units="width",
         scale=longest * len(places[0]) / 1.4, width=0.0042, headwidth=4.0, headlength=4.5, headaxislength=4.0,
     )  # fmt: skip
-    unit = _flow_label(arrows, 2)
     typical = float(f"{longest:.1g}")
-    text = f"{round_text(typical)} {unit[unit.index('[') + 1 : -1]}"
-    axes.quiverkey(quiver, 0.72, 1.035, typical, f"{arrows}, {text}", labelpos="E", fontproperties={"size": 9})
+    text = f"{arrows}, {round_text(typical)} {_flow_unit(density, arrows)}"
+    left, size = (0.72, 9) if len(text) < _SHORT else (0.27, 8)
+    axes.quiverkey(quiver, left, 1.035, typical, text, labelpos="E", fontproperties={"size": size})
 
 
 def _block_means(values: Array, blocks: list[int]) -> Array:
@@ -224,7 +258,14 @@ def _flow(density: xr.Dataset, frame: int, arrows: str) -> Array:
         return np.where(cells > _FAINT * cells.max(), current / cells, np.nan)
 
 
-def _flow_label(arrows: str, dim: int) -> str:
+def _flow_label(density: xr.Dataset, arrows: str) -> str:
+    name = "local velocity J/p" if arrows == "velocity" else "probability current J"
+    return f"{name}  [{_flow_unit(density, arrows)}]"
+
+
+def _flow_unit(density: xr.Dataset, arrows: str) -> str:
+    """Return the unit of a current, or that over the unit of the density, from what the Dataset says of it."""
+    unit = str(density["current"].attrs.get("units") or _OVERDAMPED)
     if arrows == "velocity":
-        return "local velocity J/p  [loss/x]"
-    return f"probability current J  [loss/x{'²' if dim == 1 else '³'}]"
+        unit = "loss/x" if unit == _OVERDAMPED else unit.rpartition(" / ")[0]
+    return unit_text(unit, density["density"].ndim - 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sgdphys import schema
 from sgdphys.plots.clouds import draw_contours
 from sgdphys.plots.figures import (
+    changing_frames,
     coordinate_label,
     finish_legend,
     new_figure,
@@ -60,7 +61,7 @@ def _draw_lines(density: xr.Dataset, stationary: xr.Dataset | None) -> Figure:
     figure, (axes,) = new_figure(width=6.0, height=3.6)
     array = density["density"]
     name = str(array.dims[1])
-    frames = spread_frames(density.sizes["time"], 6)
+    frames = changing_frames(array.values, 6)
     tops = [float(array.isel(time=frame).max()) for frame in frames]
     for frame, colour in zip(frames, ordered_colours(len(frames)), strict=True):
         axes.plot(array[name].values, array.isel(time=frame).values, color=colour, label=frame_title(density, frame))

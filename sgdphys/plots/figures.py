@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +22,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "BLUE", "GREEN", "GREY", "PURPLE", "RED", "axis_label", "colour_bar", "coordinate_label", "error_bars",
-    "finish_legend", "legend_below", "new_figure", "ordered_colours", "picture_path", "plain_ticks", "readable_height",
-    "round_text", "save_figure", "spread_frames", "unit_text",
+    "BLUE", "GREEN", "GREY", "PURPLE", "RED", "axis_label", "changing_frames", "colour_bar", "coordinate_label",
+    "error_bars", "finish_legend", "legend_below", "new_figure", "ordered_colours", "picture_path", "plain_ticks",
+    "readable_height", "round_text", "save_figure", "spread_frames", "unit_text",
 ]  # fmt: skip
 
 # distinct for colour-blind eyes (Okabe & Ito 2008)
 BLUE, RED, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#555555"
 
 _SUPERSCRIPTS = {"^2": "²", "^3": "³", "^4": "⁴"}
+_LEAST_CHANGE = 0.01  # of all change; frames that differ by less are not both drawn
 _FEW_DECADES = 1.5  # of a logarithmic axis, within which more than powers of ten have a number
 
 _FORMATS = (".png", ".pdf", ".svg")
@@ -160,6 +162,45 @@ def spread_frames(n_frames: int, count: int) -> list[int]:
         return list(range(n_frames))
     spread = (n_frames - 1) * np.linspace(0.0, 1.0, count) ** 2
     return sorted(set(np.rint(spread).astype(int).tolist()))
+
+
+def changing_frames(frames: NDArray[np.float64], count: int) -> list[int]:
+    """Return up to ``count`` frame numbers: both ends, and others after equal shares of all the change.
+
+    Parameters
+    ----------
+    frames
+        Densities, shape (time, ...); the change from one to the next is their total variation distance.
+    count
+        Number of frames.
+
+    Returns
+    -------
+    list
+        In order.
+    """
+    last = len(frames) - 1
+    if last < count:
+        return list(range(last + 1))
+    steps = np.abs(np.diff(frames, axis=0)).reshape(last, -1).sum(axis=1)
+    change = np.concatenate([[0.0], np.cumsum(steps)])
+    nearest = np.abs(change - np.linspace(0.0, change[-1], count)[1:-1, np.newaxis]).argmin(axis=1)
+    chosen = sorted({0, last, *nearest.tolist()})
+    while len(chosen) < count and (more := _between(change, chosen)) is not None:
+        chosen = sorted({*chosen, more})
+    return chosen
+
+
+def _between(change: NDArray[np.float64], chosen: list[int]) -> int | None:
+    """Return the frame that halves the largest change between chosen frames; None where none differs from its ends."""
+    pairs = sorted(itertools.pairwise(chosen), key=lambda pair: change[pair[0]] - change[pair[1]])
+    for first, last in pairs:
+        if last - first < 2:
+            continue
+        middle = first + 1 + int(np.abs(change[first + 1 : last] - (change[first] + change[last]) / 2).argmin())
+        if min(change[middle] - change[first], change[last] - change[middle]) > _LEAST_CHANGE * change[-1]:
+            return middle
+    return None
 
 
 def readable_height(tops: Sequence[float]) -> float:

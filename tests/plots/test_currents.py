@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import sgdphys as sp
 from sgdphys import plots
@@ -69,6 +70,22 @@ def test_frames_of_an_evolving_line(well, labels):
     upper, lower = plots.draw_current(density).axes
     assert labels(upper) == ["t = 0", "t = 0.5", "t = 2"]
     assert lower.get_ylim()[1] < 0.5 * float(density["current"].max()), "the spike at t = 0 is cut"
+    later = density["current"].isel(time=slice(1, None))
+    assert lower.get_ylim()[1] > float(later.max()), "but nothing else is"
+    assert labels(plots.draw_current(density, frame=1).axes[0]) == ["t = 0.5"]
+    assert labels(plots.draw_current(density, frame=[0, -1]).axes[0]) == ["t = 0", "t = 2"]
+
+
+def test_frames_of_a_late_change_are_chosen(driven_round_a_ring, labels):
+    still = driven_round_a_ring.isel(time=0)
+    moved = still.roll(x=25, roll_coords=False) * 4
+    times = np.arange(0.0, 100.0, 2.0)
+    series = [still if time < 60 else moved if time < 62 else still * 1.5 for time in times]
+    density = xr.concat(series, "time").assign_coords(time=times).transpose("time", "x", ...)
+    density = density.assign_attrs(configuration="{}")
+    upper, lower = plots.draw_current(density).axes
+    assert labels(upper) == ["t = 0", "t = 60", "t = 62", "t = 98"]
+    assert lower.get_ylim()[1] > float(density["current"].max()), "the largest current shown is inside"
 
 
 def test_rounding_is_no_current(circulating, stationary):
@@ -81,6 +98,30 @@ def test_rounding_is_no_current(circulating, stationary):
     assert axes.get_title(loc="right") == "no current"
 
 
+def test_the_loss_has_few_contours_and_a_name(circulating):
+    figure = plots.draw_current(circulating, landscape=ChaudhariSoatto())
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["contours of the loss"]
+    (contours,) = [artist for artist in figure.axes[0].collections if hasattr(artist, "levels")]
+    assert 6 <= len(contours.levels) <= 8
+    assert not plots.draw_current(circulating).legends
+    panels = [axes for axes in plots.draw_current(circulating, frame=[0, 0]).axes if _quivers(axes)]
+    assert len(panels) == 2
+
+
+@pytest.mark.parametrize(
+    ("arrows", "unit"),
+    [("current", "its coordinate sqrt(loss)/x / (x sqrt(loss))"), ("velocity", "its coordinate sqrt(loss)/x")],
+)
+def test_inertia_has_its_own_units(arrows, unit):
+    moving = sp.fokker_planck.Underdamped(Quadratic(np.eye(1)), 1.0)
+    density = sp.fokker_planck.stationary(moving, temperature=0.1, grid=sp.Grid([(-2, 2, 40), (-2, 2, 40)]))
+    axes = plots.draw_current(density, arrows=arrows).axes
+    (key,) = [artist for artist in axes[0].artists if hasattr(artist, "label")]
+    assert key.label.endswith(unit)
+    assert axes[0].get_ylabel() == "coordinate v_x  [sqrt(loss)]"
+    assert axes[1].get_ylabel() == "probability density  [1/(x sqrt(loss))]"
+
+
 def test_refusals(circulating, density, cloud):
     with pytest.raises(ValueError, match="has no current: evolve with currents=True"):
         plots.draw_current(density)
@@ -88,5 +129,9 @@ def test_refusals(circulating, density, cloud):
         plots.draw_current(circulating, arrows="flux")
     with pytest.raises(ValueError, match="frame 3 does not exist, the density has 1"):
         plots.draw_current(circulating, frame=3)
+    with pytest.raises(ValueError, match="frame -2 does not exist, the density has 1"):
+        plots.draw_current(circulating, frame=[0, -2])
+    with pytest.raises(ValueError, match="frame must name at least one frame"):
+        plots.draw_current(circulating, frame=[])
     with pytest.raises(ValueError, match=r"a density needs density\(time, x, \.\.\.\)"):
         plots.draw_current(cloud)

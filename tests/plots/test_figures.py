@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from sgdphys import plots
-from sgdphys.plots.figures import axis_label, readable_height, spread_frames
+from sgdphys.plots.figures import axis_label, changing_frames, readable_height, spread_frames
 
 
 @pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
@@ -37,3 +38,18 @@ def test_frames_andlabels(labels):
 def test_no_pyplot():
     code = "import sys, sgdphys.plots.recognition; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_frames_are_chosen_where_the_density_changes():
+    frames = np.zeros((101, 4))
+    frames[:, 0] = 1.0
+    frames[60:] = np.roll(frames[60:], 1, axis=1)
+    assert changing_frames(frames, 4) == [0, 60, 100]
+    steady = np.linspace(0.0, 1.0, 101)[:, np.newaxis] * np.ones(4)
+    assert changing_frames(steady, 5) == [0, 25, 50, 75, 100]
+    assert changing_frames(frames[:3], 5) == [0, 1, 2]
+    assert changing_frames(frames[:50], 3) == [0, 49]
+    start = np.concatenate([[3.0], np.exp(-np.arange(50.0) / 10)])[:, np.newaxis]
+    chosen = changing_frames(start, 6)
+    assert chosen[:2] == [0, 1]
+    assert len(chosen) == 6, "the spike of a start in a point leaves frames for what comes after"

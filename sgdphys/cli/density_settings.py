@@ -163,7 +163,8 @@ def _grid(arguments: argparse.Namespace, landscape: Any, noise: Any, temperature
         return Grid(arguments.grid, sides)
     if sides != "far":
         raise ValueError("--boundaries needs --grid low:high:cells, which says where the walls are")
-    axes = _default_axes(landscape, temperature * _scale(landscape, noise, start), start)
+    leaves = arguments.times is not None or arguments.target is not None
+    axes = _default_axes(landscape, temperature * _scale(landscape, noise, start), start, hold_start=leaves)
     if arguments.friction is None:
         return Grid(axes)
     if landscape.dim > 1:
@@ -172,7 +173,7 @@ def _grid(arguments: argparse.Namespace, landscape: Any, noise: Any, temperature
     return Grid([(low, high, _CELLS[2][0]) for low, high, _ in axes] + [(-fastest, fastest, _CELLS[2][0])])
 
 
-def _default_axes(landscape: Any, energy: float, start: Start) -> list[tuple[float, float, int]]:
+def _default_axes(landscape: Any, energy: float, start: Start, *, hold_start: bool) -> list[tuple[float, float, int]]:
     """Return the box of the Gibbs state; a smaller one where f would change by hundreds of T from cell to cell."""
     from sgdphys.sweeps import gibbs_grid
 
@@ -181,7 +182,8 @@ def _default_axes(landscape: Any, energy: float, start: Start) -> list[tuple[flo
             f"no default grid has {landscape.dim} axes: give --grid low:high:cells for each, joined by commas; for "
             "three about 40 cells each are fast"
         )
-    grids = (gibbs_grid(landscape, share * energy, start=start.value, cells=_CELLS[landscape.dim]) for share in _SHARES)
+    wanted: dict[str, Any] = {"start": start.value, "cells": _CELLS[landscape.dim], "hold_start": hold_start}
+    grids = (gibbs_grid(landscape, share * energy, **wanted) for share in _SHARES)
     widest = None
     for grid in grids:
         if grid is not None and _largest_step(landscape, grid) <= _STEP * energy:

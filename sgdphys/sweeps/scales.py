@@ -31,7 +31,12 @@ _STEP_TIMES_CURVATURE = 0.05
 
 
 def gibbs_grid(
-    landscape: Landscape, temperature: float, *, start: Any = None, cells: int | tuple[int, int] | None = None
+    landscape: Landscape,
+    temperature: float,
+    *,
+    start: Any = None,
+    cells: int | tuple[int, int] | None = None,
+    hold_start: bool = False,
 ) -> Grid | None:
     """Return a grid that holds the Gibbs state exp(-f/T) of a landscape of one or two coordinates.
 
@@ -50,6 +55,8 @@ def gibbs_grid(
     cells
         Cells of each axis, or fewest and most of them; default as many as put three into the narrowest spread
         sqrt(T/curvature), between 2000 and 40000 for one coordinate, 300 and 600 for two.
+    hold_start
+        Hold ``start`` and all that lies less than 40 temperatures above it too, as paths that begin there need.
 
     Returns
     -------
@@ -66,12 +73,14 @@ def gibbs_grid(
     if landscape.dim not in _CELLS:
         return None
     known = _known_points(landscape, start)
-    found = _closed_box(landscape, _TAIL * temperature, known)
+    floor = float(_potential(landscape, known[-1:])[0]) if hold_start and start is not None else -math.inf
+    found = _closed_box(landscape, _TAIL * temperature, known, floor)
     if found is None:
         return None
     walls, wells = found
     if not isinstance(cells, int):
-        cells = _enough_cells(landscape, temperature, walls, np.concatenate([known, wells]), cells)
+        bottoms = np.concatenate([_minima(landscape), wells])
+        cells = _enough_cells(landscape, temperature, walls, bottoms if len(bottoms) else known, cells)
     return Grid([(*wall, cells) for wall in walls])
 
 
@@ -119,23 +128,29 @@ def suggested_time_step(landscape: Landscape, temperature: float, *, start: Any 
     return _rounded_down(_STEP_TIMES_CURVATURE / curvature)
 
 
-def _known_points(landscape: Landscape, start: Any) -> Array:
+def _minima(landscape: Landscape) -> Array:
     minima = np.asarray(getattr(landscape, "minima", np.empty((0, landscape.dim))), dtype=np.float64)
-    known = [minima.reshape(-1, landscape.dim)]
-    if start is not None or not len(minima):
+    return minima.reshape(-1, landscape.dim)
+
+
+def _known_points(landscape: Landscape, start: Any) -> Array:
+    known = [_minima(landscape)]
+    if start is not None or not len(known[0]):
         known.append(np.broadcast_to(np.asarray(0.0 if start is None else start, dtype=np.float64), (1, landscape.dim)))
     return np.concatenate(known)
 
 
-def _closed_box(landscape: Landscape, depth: float, known: Array) -> tuple[list[tuple[float, float]], Array] | None:
-    """Return the walls that hold all that lies less than ``depth`` above the lowest f, and the wells inside."""
+def _closed_box(
+    landscape: Landscape, depth: float, known: Array, floor: float
+) -> tuple[list[tuple[float, float]], Array] | None:
+    """Return the walls that hold all less than ``depth`` above the lowest f, or ``floor`` if higher, and the wells."""
     low, high = known.min(axis=0) - 1.0, known.max(axis=0) + 1.0
     wells, widenings = known, 0
     for _ in range(_DOUBLINGS):
         axes, values = _scan(landscape, low, high, wells)
         if not np.isfinite(values).any() or np.isneginf(values).any():
             return None
-        level = np.nanmin(values) + depth
+        level = max(float(np.nanmin(values)), floor) + depth
         open_low, open_high = _touched_walls(values <= level)
         width = high - low
         if open_low.any() or open_high.any():
@@ -144,7 +159,7 @@ def _closed_box(landscape: Landscape, depth: float, known: Array) -> tuple[list[
         wells = _wells_below(landscape, level, low, high)
         if np.all((wells > low) & (wells < high)):
             axes, values = _scan(landscape, low, high, wells)
-            return _shrunk(axes, values <= np.nanmin(values) + depth), wells
+            return _shrunk(axes, values <= max(float(np.nanmin(values)), floor) + depth), wells
         widenings += 1
         if widenings > _WIDENINGS:
             return None  # more wells at every distance

@@ -153,6 +153,16 @@ def test_a_start_in_the_target_gives_way_to_another_minimum(say, landscape, targ
     assert "mean time of first passage to x > 0.8: 0 x^2/loss" in kept
 
 
+def test_the_default_grid_holds_a_start_in_a_higher_well(say):
+    tilted = ["density", f"{WELL} + x/10", "--temperature", "0.004"]
+    lines = say(*tilted, "--start", "0.9", "--target", "x < 0.10103")
+    time = float(_line(lines, "mean time of first passage").split()[-2])
+    barrier, curvatures = 0.157665, np.sqrt(1.68276 * 0.96938)
+    kramers = 2 * np.pi / curvatures * np.exp(barrier / 0.004)
+    assert time == pytest.approx(kramers / 2, rel=0.1), "from the top half of the paths turn back"
+    assert "x^2/loss; grid -" in lines[-1]
+
+
 def test_absorbing_walls(say):
     lines = say(*DENSITY, *WALLED, "--start", "-1")
     assert [line.split(":")[0] for line in lines[1:3]] == [

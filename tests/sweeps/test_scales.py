@@ -47,6 +47,16 @@ def test_the_box_leaves_out_wells_that_hold_nothing():
     assert low < -1.05 and high < -0.8, "the well at 0.95 lies 200 temperatures above the other"
 
 
+def test_the_box_holds_a_start_in_a_higher_well():
+    tilted = Expression("x**4/4 - x**2/2 + x/10")
+    ((low, high, _),) = gibbs_grid(tilted, 0.001, start=0.95, hold_start=True).axes
+    lowest, start = tilted.potential(np.array([[-1.0467], [0.95]]))
+    for wall in (low, high):
+        above = float(tilted.potential(np.array([[wall]]))[0]) - start
+        assert 0.04 <= above < 0.05, "40 temperatures above the start"
+    assert low < -1.05 < 0.95 < high and start - lowest > 0.19
+
+
 @pytest.mark.parametrize("temperature", [0.01, 1.0])
 @pytest.mark.parametrize("formula", ["cos(x)", "x**3 - x", "cos(x) + cos(y)"])
 def test_wells_of_a_landscape_without_gibbs_state_are_no_grid(formula, temperature):

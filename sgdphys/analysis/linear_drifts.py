@@ -10,7 +10,7 @@ import xarray as xr
 from sgdphys import schema
 from sgdphys.analysis.displacement_sums import batch_numbers, even_interval, frame_slabs
 from sgdphys.analysis.drift_diffusion_estimates import check_one_step
-from sgdphys.analysis.frames import axis_labels, frame_count
+from sgdphys.analysis.frames import axis_labels, check_cloud
 from sgdphys.checks import whole_number
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ __all__ = ["linear_drift"]
 _MOST_GROUPS, _FEWEST_GROUPS = 50, 10
 _MOST_NUMBERS = 20_000_000  # of the sums of all groups
 _DEGENERATE = 1e-11  # smallest eigenvalue of the correlations of the coordinates, below which they are not independent
+_UNDETERMINED = 1e14  # condition of 1 - M from which no centre is known
+_LOOKED_AT = 5_000_000  # numbers at most, of evenly spaced frames, for the units of the coordinates
 _FASTEST = 0.95 * np.pi  # angle per lag beyond which a rotation cannot be told from its mirror image
 
 
@@ -50,7 +52,8 @@ def linear_drift(cloud: xr.Dataset, *, lag: int = 1, of: Literal["flow", "map"] 
     -------
     xr.Dataset
         ``drift_matrix(coordinate, coordinate_2)``, A in loss/x^2, not symmetric where there is a circulation;
-        ``diffusion(coordinate, coordinate_2)`` in loss; ``centre(coordinate)`` in x; each with a standard error.
+        ``diffusion(coordinate, coordinate_2)`` in loss; ``centre(coordinate)`` in x, NaN where nothing pulls to
+        one; each with a standard error.
 
     Raises
     ------
@@ -62,24 +65,41 @@ def linear_drift(cloud: xr.Dataset, *, lag: int = 1, of: Literal["flow", "map"] 
     ----------
     Risken 1989, The Fokker-Planck equation, section 6.5 (moments of the linear process).
     """
-    frame_count(cloud)
-    schema.validate_cloud(cloud)
-    if of not in {"flow", "map"}:
+    check_cloud(cloud)
+    if of not in ("flow", "map"):
         raise ValueError(f'of must be "flow" or "map", got {of!r}')
     lag = whole_number("lag", lag)
     tau = lag * even_interval(cloud, 1 + lag)
     if of == "map":
         check_one_step(cloud, lag)
-    sums = _grouped_products(cloud, lag)
+    place, width = _place_and_width(cloud)
+    sums = _grouped_products(cloud, lag, place, width)
     _check_enough(sums)
     total = sums.sum(axis=0)
-    values = _coefficients(total, tau, of)
-    parts = [_coefficients(total - group, tau, of) for group in sums]
+    values = _in_units(_coefficients(total, tau, of), place, width)
+    parts = [_in_units(_coefficients(total - group, tau, of), place, width) for group in sums]
     errors = [np.sqrt((len(sums) - 1) * np.var(left_out, axis=0)) for left_out in zip(*parts, strict=True)]
     return _dataset(axis_labels(cloud), values, errors).assign_attrs(lag=tau, of=of)
 
 
-def _grouped_products(cloud: xr.Dataset, lag: int) -> Array:
+def _place_and_width(cloud: xr.Dataset) -> tuple[Array, Array]:
+    """Return mean and spread of the coordinates, from which and in which sums of products lose no digits."""
+    some = cloud["position"][:: -(-cloud["position"].size // _LOOKED_AT)].values
+    points = np.asarray(some, dtype=np.float64).reshape(-1, cloud.sizes[schema.COORDINATE])
+    finite = points[np.isfinite(points).all(axis=1)]
+    if not len(finite):
+        return np.zeros(points.shape[1]), np.ones(points.shape[1])
+    width = finite.std(axis=0)
+    return finite.mean(axis=0), np.where(width > 0, width, 1.0)
+
+
+def _in_units(coefficients: tuple[Array, Array, Array], place: Array, width: Array) -> tuple[Array, Array, Array]:
+    """Return A, TD and c of x from those of (x - place) / width."""
+    drift, diffusion, centre = coefficients
+    return drift * width[:, None] / width, diffusion * width[:, None] * width, place + width * centre
+
+
+def _grouped_products(cloud: xr.Dataset, lag: int, place: Array, width: Array) -> Array:
     """Return the sums of z z^T with z = (1, x_t, x_(t + lag)) by group, shape (group, term, term)."""
     frames, particles, dim = cloud["position"].shape
     wanted = int(np.clip(_MOST_NUMBERS // (1 + 2 * dim) ** 2, _FEWEST_GROUPS, _MOST_GROUPS))
@@ -87,7 +107,8 @@ def _grouped_products(cloud: xr.Dataset, lag: int) -> Array:
     groups = int(numbers.max()) + 1
     sums = np.zeros((groups, 1 + 2 * dim, 1 + 2 * dim))
     for starts, positions in frame_slabs(cloud, lag):
-        pairs = np.concatenate([positions[:-lag], positions[lag:]], axis=2).reshape(-1, 2 * dim)
+        scaled = (positions - place) / width
+        pairs = np.concatenate([scaled[:-lag], scaled[lag:]], axis=2).reshape(-1, 2 * dim)
         finite = np.isfinite(pairs).all(axis=1)
         terms = np.insert(pairs[finite], 0, 1.0, axis=1)
         group = numbers[starts].ravel()[finite]
@@ -121,7 +142,8 @@ def _coefficients(sums: Array, tau: float, of: str) -> tuple[Array, Array, Array
     freedom = sums[0, 0] - dim - 1
     scatter = np.asarray((sums[late, late] - sums[late, early] @ fit) / freedom, dtype=np.float64)
     motion = np.asarray(fit[1:].T, dtype=np.float64)
-    centre = np.linalg.solve(np.eye(dim) - motion, fit[0])
+    pull = np.eye(dim) - motion
+    centre = np.linalg.solve(pull, fit[0]) if np.linalg.cond(pull) < _UNDETERMINED else np.full(dim, np.nan)
     if of == "map":
         return (np.eye(dim) - motion) / tau, scatter / (2 * tau), centre
     return *_flow(motion, scatter, tau), centre

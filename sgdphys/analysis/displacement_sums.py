@@ -172,9 +172,10 @@ def _values(positions: Array, lag: int, weights: Sequence[float], interval: floa
     first, second = np.zeros((starts * positions.shape[1], dim)), np.zeros((starts * positions.shape[1], len(rows)))
     for number, weight in enumerate(weights, start=1):
         shift = lag * number
-        moved = (positions[shift : shift + starts] - positions[:starts]).reshape(-1, dim)
-        first += weight / (shift * interval) * moved
-        second += weight / (2 * shift * interval) * (moved[:, rows] * moved[:, columns])
+        with np.errstate(invalid="ignore"):  # particles at infinity
+            moved = (positions[shift : shift + starts] - positions[:starts]).reshape(-1, dim)
+            first += weight / (shift * interval) * moved
+            second += weight / (2 * shift * interval) * (moved[:, rows] * moved[:, columns])
     return np.hstack([first, second])
 
 
@@ -185,7 +186,8 @@ def _places(points: Array, grid: Grid) -> tuple[NDArray[np.int64], Array]:
     cells[inside] = occupied_cells(points[inside], grid)
     widths = np.array(grid.spacing)
     scaled = (points - np.array([axis[0] for axis in grid.axes])) / widths
-    return cells, scaled - np.minimum(np.floor(scaled), np.array(grid.shape) - 1) - 0.5
+    with np.errstate(invalid="ignore"):
+        return cells, scaled - np.minimum(np.floor(scaled), np.array(grid.shape) - 1) - 0.5
 
 
 def _add(keys: NDArray[np.int64], terms: Array, values: Array, design: Array, response: Array) -> None:

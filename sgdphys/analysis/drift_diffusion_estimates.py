@@ -9,12 +9,14 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.analysis.displacement_sums import displacement_sums, even_interval
-from sgdphys.analysis.frames import axis_labels, frame_count
+from sgdphys.analysis.frames import axis_labels, check_cloud, check_grid
 from sgdphys.checks import whole_number
 from sgdphys.fokker_planck.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from sgdphys.analysis.displacement_sums import CellSums
     from sgdphys.protocols import Array
@@ -78,7 +80,8 @@ def drift_and_diffusion(
         second moment. Each order makes the errors 1.3 to 1.7 times as large; where another one changes the result by
         more than its error, the lag is too long.
     fewest
-        Cells with fewer starts are NaN, and so are those that fewer than eight batches visit.
+        Cells with fewer starts are NaN, and so are those that fewer than eight batches visit, or whose starts lie on
+        a point, a line or a plane of them.
 
     Returns
     -------
@@ -91,35 +94,45 @@ def drift_and_diffusion(
     ------
     ValueError
         The Dataset is no cloud, has too few or unequally spaced frames, more than three coordinates are left, the grid
-        does not fit, an option is unknown, or no cell has enough starts.
+        does not fit, an option is unknown, or no cell has enough starts apart from each other.
 
     References
     ----------
     Friedrich & Peinke 1997, Phys. Rev. Lett. 78, 863; Gottschall & Peinke 2008, New J. Phys. 10, 083034 (finite lags).
     """
-    frame_count(cloud)
-    schema.validate_cloud(cloud)
+    check_cloud(cloud)
     lag, fewest = whole_number("lag", lag), whole_number("fewest", fewest)
     weights = _weights(of, correction)
     chosen = _chosen(cloud, coordinates)
     interval = even_interval(chosen, 1 + lag * len(weights))
     if of == "map":
         check_one_step(chosen, lag)
+    check_grid(grid)
     cells = _covering(chosen) if grid is None else grid
     sums = displacement_sums(chosen, cells, lag, weights, interval)
     tau = lag * interval
     drift, diffusion, visits = _estimates(sums, tau if len(weights) == 1 else 0.0)
-    visited = (sums.design[:, :, 0, 0] > 0).sum(axis=0)
-    unknown = (visits < fewest) | (visited < _FEWEST_BATCHES)
-    if unknown.all():
-        raise ValueError(
-            f"no cell has {fewest} starts from {_FEWEST_BATCHES} batches of particles, the fullest has "
-            f"{int(visits.max())}; give more particles or frames, wider cells in grid= or a lower fewest="
-        )
+    unknown = _unknown(sums, visits, fewest, np.asarray(np.isnan(drift[0]).any(axis=1)))
     for part in (*drift, *diffusion):
         part[unknown] = np.nan
     attributes = {"lag": tau, "of": of, "correction": len(weights) - 1}
     return _dataset(axis_labels(chosen), cells, drift, diffusion, visits).assign_attrs(attributes)
+
+
+def _unknown(sums: CellSums, visits: Array, fewest: int, unspread: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which cells are not known: of few starts or batches, or without a fit as starts share a direction."""
+    few = (visits < fewest) | ((sums.design[:, :, 0, 0] > 0).sum(axis=0) < _FEWEST_BATCHES)
+    if few.all():
+        raise ValueError(
+            f"no cell has {fewest} starts from {_FEWEST_BATCHES} batches of particles, the fullest has "
+            f"{int(visits.max())}; give more particles or frames, wider cells in grid= or a lower fewest="
+        )
+    if np.all(few | unspread):
+        raise ValueError(
+            "in no cell do the starts differ in all directions: leave coordinates that are constant or follow from "
+            "others out with coordinates=, or give wider cells in grid="
+        )
+    return np.asarray(few | unspread)
 
 
 def check_one_step(cloud: xr.Dataset, lag: int) -> None:
@@ -131,17 +144,20 @@ def check_one_step(cloud: xr.Dataset, lag: int) -> None:
 
 
 def _weights(of: str, correction: int) -> tuple[float, ...]:
-    if of not in {"flow", "map"}:
+    if of not in ("flow", "map"):
         raise ValueError(f'of must be "flow" or "map", got {of!r}')
-    if correction not in _WEIGHTS:
+    orders = whole_number("correction", correction, least=0)
+    if orders not in _WEIGHTS:
         raise ValueError(f"correction must be 0, 1, 2 or 3 orders of the lag, got {correction!r}")
-    return _WEIGHTS[0 if of == "map" else int(correction)]
+    return _WEIGHTS[0 if of == "map" else orders]
 
 
 def _chosen(cloud: xr.Dataset, coordinates: Sequence[str | int] | None) -> xr.Dataset:
     names = axis_labels(cloud)
     if coordinates is None:
         numbers = list(range(len(names)))
+    elif isinstance(coordinates, str) or np.ndim(coordinates) != 1:
+        raise ValueError(f"coordinates= must be a list of names or numbers, got {coordinates!r:.60}")
     else:
         numbers = [_number(coordinate, names) for coordinate in coordinates]
     if not 1 <= len(numbers) <= 3 or len(set(numbers)) < len(numbers):

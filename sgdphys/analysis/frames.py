@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.fokker_planck.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from sgdphys.protocols import Array
 
 __all__ = [
-    "axis_labels", "cell_centres", "cell_volume", "check_dataset", "finite_points", "frame_count", "resolution",
-    "series",
+    "axis_labels", "cell_centres", "cell_volume", "check_cloud", "check_dataset", "check_grid", "check_times",
+    "finite_points", "frame_count", "resolution", "series",
 ]  # fmt: skip
+
+_TAKEN = {schema.TIME, schema.STEP, schema.PARTICLE, schema.COORDINATE, "coordinate_2"}  # no names of grid axes
 
 
 def check_dataset(dataset: object) -> None:
@@ -30,6 +33,46 @@ def check_dataset(dataset: object) -> None:
             "an analysis takes a Dataset from simulate, train, evolve or stationary (all of it, not its position "
             f"alone), got {type(dataset).__name__}"
         )
+
+
+def check_cloud(cloud: xr.Dataset) -> None:
+    """Raise ValueError unless it is a cloud of one or more frames, particles and coordinates, in real numbers.
+
+    Parameters
+    ----------
+    cloud
+        Dataset to look at.
+
+    Raises
+    ------
+    ValueError
+        It is none, it is empty, or its positions or times are no real numbers.
+    """
+    check_dataset(cloud)
+    schema.validate_cloud(cloud)
+    _check_frames(cloud)
+    particles, dim = cloud.sizes[schema.PARTICLE], cloud.sizes[schema.COORDINATE]
+    if not (particles and dim):
+        raise ValueError(f"an analysis needs one particle and one coordinate or more, got {particles} and {dim}")
+    for name, array in (("position", cloud["position"]), ("the time", cloud[schema.TIME])):
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"{name} of a cloud must be real numbers, got {array.dtype}; use astype(float)")
+
+
+def check_grid(grid: object) -> None:
+    """Raise ValueError unless it is a Grid, or None."""
+    if not (grid is None or isinstance(grid, Grid)):
+        raise ValueError(
+            f"grid must be a Grid, such as Grid([(-3, 3, 100)]) for one coordinate, got {type(grid).__name__}"
+        )
+
+
+def check_times(dataset: xr.Dataset) -> None:
+    """Raise ValueError unless the times of the frames are finite and rise."""
+    times = np.asarray(dataset[schema.TIME].values, dtype=np.float64)
+    if not (np.all(np.isfinite(times)) and np.all(np.diff(times) > 0)):
+        raise ValueError("the times of the frames must be finite and rise from each to the next: sort by time, and "
+                         "take each frame once")  # fmt: skip
 
 
 def frame_count(dataset: xr.Dataset) -> int:
@@ -53,12 +96,15 @@ def frame_count(dataset: xr.Dataset) -> int:
     check_dataset(dataset)
     if schema.is_density(dataset):
         schema.validate_density(dataset)
+        _check_frames(dataset)
     else:
-        schema.validate_cloud(dataset)
-    frames = int(dataset.sizes[schema.TIME])
-    if frames == 0:
+        check_cloud(dataset)
+    return int(dataset.sizes[schema.TIME])
+
+
+def _check_frames(dataset: xr.Dataset) -> None:
+    if not dataset.sizes[schema.TIME]:
         raise ValueError("the Dataset holds no frame: save some with save_at= or times=")
-    return frames
 
 
 def finite_points(cloud: xr.Dataset, frame: int) -> Array:
@@ -74,12 +120,18 @@ def resolution(cloud: xr.Dataset, points: Array) -> float:
 
 
 def axis_labels(dataset: xr.Dataset) -> list[str]:
-    """Return the names of the coordinates: the grid axes of a density, the labels of a cloud or x, y, z."""
+    """Return the names of the coordinates: the axes of a density, the labels of a cloud, all different, or x, y, z."""
     if schema.is_density(dataset):
         return [str(axis) for axis in dataset["density"].dims[1:]]
     labels = dataset.coords.get(schema.COORDINATE)
     if labels is not None and labels.dtype.kind in "UO":
-        return [str(label) for label in labels.values]
+        names = [str(label) for label in labels.values]
+        if len(set(names)) < len(names) or not _TAKEN.isdisjoint(names):
+            raise ValueError(
+                f"the names of the coordinates must differ from each other and from {', '.join(sorted(_TAKEN))}, got "
+                f"{', '.join(names):.60}; use assign_coords(coordinate=[...])"
+            )
+        return names
     return schema.coordinate_names(int(dataset.sizes[schema.COORDINATE]))
 
 

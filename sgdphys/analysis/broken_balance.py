@@ -100,6 +100,7 @@ def antisymmetric_correlations(
         The Dataset is no cloud, has one coordinate, frames at unequal intervals or too few frames or particles, or a
         lag lies outside.
     """
+    seed = whole_number("seed", seed, least=0)
     paths = stationary_paths(cloud, after)
     if paths.dim < 2:
         raise ValueError("antisymmetric correlations need two coordinates or more, got 1")

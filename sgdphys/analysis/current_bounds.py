@@ -10,6 +10,7 @@ the thermodynamic force :math:`D^{-1} v` projected onto the family.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,13 +73,13 @@ def polynomial_bound(paths: Paths, degree: int) -> OddStatistic:
     ValueError
         There would be more than a thousand fields.
     """
-    exponents = _exponents(paths.dim, degree)
-    fields = len(exponents) * paths.dim
+    fields = math.comb(paths.dim + degree, degree) * paths.dim if degree <= _MOST_FIELDS else math.inf
     if fields > _MOST_FIELDS:
         raise ValueError(
-            f"{fields} fields of degree {degree} in {paths.dim} coordinates are more than {_MOST_FIELDS}; lower "
+            f"{fields} fields of degree {degree:g} in {paths.dim} coordinates are more than {_MOST_FIELDS}; lower "
             "degree=, or choose the leading coordinates with cloud.isel(coordinate=...)"
         )
+    exponents = _exponents(paths.dim, degree)
     scale = paths.position.std(axis=(0, 1))
     scale[scale == 0] = 1.0
     own, second = _moments(paths, exponents, scale)
@@ -102,6 +103,11 @@ def cell_bound(paths: Paths, grid: Grid) -> OddStatistic:
     -------
     OddStatistic
         The bound: the sum of J D^-1 J / p over the cells.
+
+    Raises
+    ------
+    ValueError
+        The grid misses the cloud, or has another number of axes.
     """
     dim = paths.dim
     own = np.zeros((min(paths.particles, BUNDLES), grid.size, dim))
@@ -115,6 +121,8 @@ def cell_bound(paths: Paths, grid: Grid) -> OddStatistic:
         for i, j in itertools.product(range(dim), repeat=2):
             products = change[..., i][inside] * change[..., j][inside]
             second[:, i, j] += np.bincount(cell[inside], products, grid.size)
+    if not second.any() and paths.position.any():
+        raise ValueError(f"no particle moves on the grid {grid.axes}: give one around the cloud, or none")
     steps = (len(paths.times) - 1) * paths.particles
     own, second = own * count / steps, second / steps
     whiten = np.array([_inverse_root(matrix) for matrix in second])

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from sgdphys import schema
 from sgdphys.analysis.current_bounds import cell_bound, polynomial_bound
-from sgdphys.analysis.frames import check_dataset, frame_count, series
+from sgdphys.analysis.frames import check_dataset, check_grid, frame_count, series
 from sgdphys.analysis.gaussian_entropy_production import gaussian_entropy_production
 from sgdphys.analysis.paths import stationary_paths
 from sgdphys.analysis.time_reversal import check_level, reversal_test
@@ -99,13 +99,14 @@ def entropy_production(
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
     level = check_level(level)
+    check_grid(grid)
     paths = stationary_paths(dataset, after)
     estimator = _estimator(paths, method, degree, grid)
     test = reversal_test(estimator.odd, estimator.statistic, level, whole_number("seed", seed, least=0))
     result = _published(paths, estimator, test, level)
-    if "step" in dataset.coords:
-        steps = np.diff(dataset["step"].values[[0, -1]])[0] / np.diff(dataset["time"].values[[0, -1]])[0]
-        value = float(result[_RATE]) / steps
+    steps = np.ptp(dataset["step"].values) if "step" in dataset.coords else 0
+    if steps:
+        value = float(result[_RATE]) * float(np.ptp(dataset["time"].values)) / float(steps)
         result["entropy_production_per_step"] = ((), value, schema.describe("entropy_production_per_step"))
     return result.assign_attrs(method=method, level=level, frame_interval=paths.interval, particles=paths.particles)
 

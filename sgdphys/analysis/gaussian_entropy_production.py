@@ -39,9 +39,13 @@ def gaussian_entropy_production(paths: Paths) -> OddStatistic:
     Raises
     ------
     ValueError
-        The covariance of two frames is singular.
+        There is one coordinate, or the covariance of two frames is singular.
     """
     dim = paths.dim
+    if dim < 2:
+        raise ValueError(
+            "a Gaussian process of one coordinate is reversible: method='linear' needs two or more, use 'uncertainty'"
+        )
     own, even, joint = _covariances(paths)
     values, vectors = np.linalg.eigh(even)
     if values[0] <= 1e-12 * values[-1]:

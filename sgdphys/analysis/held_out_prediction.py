@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys import schema
-from sgdphys.analysis.frames import frame_count
+from sgdphys.analysis.frames import check_cloud
 from sgdphys.checks import finite_number, whole_number
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def held_out(cloud: xr.Dataset, fraction: float = 0.5, seed: int = 0) -> tuple[x
     ValueError
         The Dataset is no cloud or has one particle, or the fraction is out of range.
     """
-    frame_count(cloud)
-    schema.validate_cloud(cloud)
+    check_cloud(cloud)
     fraction, seed = finite_number("fraction", fraction), whole_number("seed", seed, least=0)
     particles = int(cloud.sizes[schema.PARTICLE])
     if not 0 < fraction < 1:

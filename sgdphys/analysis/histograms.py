@@ -10,7 +10,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.analysis.entropy_estimators import occupied_cells
-from sgdphys.analysis.frames import axis_labels, frame_count, series
+from sgdphys.analysis.frames import axis_labels, check_cloud, check_grid, series
 from sgdphys.fokker_planck.grid import Grid
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def histogram(cloud: xr.Dataset, grid: Grid | None = None, *, pool: bool = False
     Raises
     ------
     ValueError
-        The Dataset is no cloud, or the grid has another number of axes.
+        The Dataset is no cloud, or the grid has another number of axes or misses it altogether.
     """
-    frame_count(cloud)
-    schema.validate_cloud(cloud)
+    check_cloud(cloud)
+    check_grid(grid)
     cells = fitting_grid(cloud) if grid is None else grid
     frames = particle_frames(cloud, pool=pool)
     fractions = np.array([cell_fractions(frame.reshape(-1, frame.shape[-1]), cells) for frame in frames])
@@ -108,8 +108,15 @@ def density_of_frames(
     -------
     xr.Dataset
         The values over time and the axes, ``mass(time)`` and ``particle_count(time)``.
+
+    Raises
+    ------
+    ValueError
+        The grid misses the cloud altogether.
     """
     mass = values["density"].sum(axis=1) * grid.cell_volume
+    if sizes.any() and not mass.any():
+        raise ValueError(f"no particle of any frame lies on the grid {grid.axes}: give one around the cloud, or none")
     result = series(cloud.isel(time=[-1]) if pool else cloud, {"mass": mass, "particle_count": sizes})
     names = axis_labels(cloud)
     for name, array in values.items():

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from sgdphys import schema
-from sgdphys.analysis.frames import frame_count
+from sgdphys.analysis.frames import check_cloud, check_grid
 from sgdphys.analysis.histograms import density_of_frames, particle_frames
 from sgdphys.checks import number_array
 from sgdphys.fokker_planck.grid import Grid
@@ -89,9 +89,9 @@ def kernel_density(
     Silverman 1986, Density Estimation for Statistics and Data Analysis; Scott 1992, Multivariate Density Estimation;
     Chacon, Duong & Wand 2011, Statistica Sinica 21, 807, for the width of kernels for derivatives.
     """
-    frame_count(cloud)
-    schema.validate_cloud(cloud)
-    if walls not in _FILTER_MODES:
+    check_cloud(cloud)
+    check_grid(grid)
+    if walls not in list(_FILTER_MODES):
         raise ValueError(f"walls must be one of {', '.join(_FILTER_MODES)}, got {walls!r}")
     frames = particle_frames(cloud, pool=pool)
     widths = np.array([_bandwidth(frame, bandwidth) for frame in frames])

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sgdphys import schema
-from sgdphys.analysis.frames import check_dataset
+from sgdphys.analysis.frames import check_cloud, check_times
 from sgdphys.checks import finite_number
 
 if TYPE_CHECKING:
@@ -116,13 +115,11 @@ def stationary_paths(cloud: xr.Dataset, after: float | None) -> Paths:
     Raises
     ------
     ValueError
-        The Dataset is no cloud, or too few frames or particles are left.
+        The Dataset is no cloud, its times do not rise, or too few frames or particles are left.
     """
-    check_dataset(cloud)
-    schema.validate_cloud(cloud)
+    check_cloud(cloud)
+    check_times(cloud)
     times = np.asarray(cloud["time"].values, dtype=np.float64)
-    if not len(times):
-        raise ValueError("the cloud holds no frame: save some with save_at=")
     start = (times[0] + times[-1]) / 2 if after is None else finite_number("after", after)
     kept = times >= start
     if kept.sum() < 2:

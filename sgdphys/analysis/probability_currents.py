@@ -9,7 +9,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.analysis.entropy_estimators import occupied_cells
-from sgdphys.analysis.frames import axis_labels, check_dataset, frame_count
+from sgdphys.analysis.frames import axis_labels, check_dataset, check_grid, frame_count
 from sgdphys.analysis.histograms import fitting_grid
 from sgdphys.analysis.paths import stationary_paths
 
@@ -56,9 +56,10 @@ def currents(dataset: xr.Dataset, grid: Grid | None = None, after: float | None 
     ------
     ValueError
         The Dataset is neither, the density has no current, too few frames or particles are left, or the grid has
-        another number of axes.
+        another number of axes or misses the cloud.
     """
     check_dataset(dataset)
+    check_grid(grid)
     if schema.is_density(dataset):
         return _of_density(dataset)
     paths = stationary_paths(dataset, after)
@@ -103,6 +104,8 @@ def _counted(paths: Paths, grid: Grid) -> tuple[Array, Array]:
             flows[:, i] += np.bincount(place[inside], change[..., i].ravel()[inside], len(flows))
         place = _places(paths.position[:, chosen] + paths.mean, bundle[chosen], grid)
         visits += np.bincount(place[place >= 0], minlength=len(visits))
+    if not visits.any():
+        raise ValueError(f"no particle lies on the grid {grid.axes}: give one around the cloud, or none")
     size = np.bincount(bundle)[:, np.newaxis]
     frames = visits.reshape(count, grid.size) / (size * len(paths.times))
     return flows.reshape(count, grid.size, dim) / (size[..., np.newaxis] * paths.duration), frames

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.analysis.frames import check_dataset
+from sgdphys.analysis.frames import check_cloud
 from sgdphys.checks import number_array
 
 if TYPE_CHECKING:
@@ -43,16 +43,18 @@ def project(cloud: xr.Dataset, basis: Any, origin: ArrayLike | None = None) -> x
     ValueError
         The Dataset is no cloud, the columns are not orthonormal, or a shape does not fit.
     """
-    check_dataset(cloud)
-    schema.validate_cloud(cloud)
+    check_cloud(cloud)
     if hasattr(basis, "basis"):
-        origin = basis.origin if origin is None else origin
+        origin = getattr(basis, "origin", None) if origin is None else origin
         basis = basis.basis
     directions = _checked_basis(number_array("basis", basis), cloud.sizes[schema.COORDINATE])
     centre = np.zeros(len(directions)) if origin is None else np.ravel(number_array("origin", origin))
-    if centre.shape != (len(directions),):
-        raise ValueError(f"origin must have {len(directions)} coordinates like the cloud, got {centre.size}")
-    position = (np.asarray(cloud["position"].values, dtype=np.float64) - centre) @ directions
+    if centre.shape != (len(directions),) or not np.all(np.isfinite(centre)):
+        raise ValueError(
+            f"origin must have {len(directions)} coordinates like the cloud, all finite, got {centre.size}"
+        )
+    with np.errstate(invalid="ignore"):  # particles at infinity
+        position = (np.asarray(cloud["position"].values, dtype=np.float64) - centre) @ directions
     kept = [name for name in ("potential", "diverged") if name in cloud]
     result = cloud[kept].assign(position=(cloud["position"].dims, position, schema.describe("position")))
     result = result.drop_vars(schema.COORDINATE, errors="ignore").assign_attrs(cloud.attrs)
@@ -64,7 +66,7 @@ def project(cloud: xr.Dataset, basis: Any, origin: ArrayLike | None = None) -> x
 
 
 def _checked_basis(directions: Array, dim: int) -> Array:
-    if directions.ndim != 2 or len(directions) != dim:
+    if directions.ndim != 2 or len(directions) != dim or not directions.size:
         raise ValueError(f"basis must have the shape ({dim}, direction) for this cloud, got {directions.shape}")
     gap = float(np.abs(directions.T @ directions - np.eye(directions.shape[1])).max(initial=0.0))
     if not gap < 1e-6:

@@ -26,6 +26,7 @@ _DRAWN_CELLS = 40_000_000  # at most, over all draws
 _FEWEST_EXPECTED = 5.0  # particles in a cell of the chi-square statistic
 _SAME_TIME = 1e-9
 _RARE = 1e-12  # expected particles in a cell
+_NEGATIVE = 0.01  # probability below zero, as solvers of motion with inertia leave some, that is taken for none
 
 
 def total_variation(
@@ -67,7 +68,8 @@ def total_variation(
     Raises
     ------
     ValueError
-        The reference is no density, the axes differ, a time has no frame, or ``merge`` is no positive integer.
+        The reference is no density or negative, the axes differ, a time has no frame, or ``merge`` is no positive
+        integer.
 
     References
     ----------
@@ -164,7 +166,10 @@ def _between_densities(first: Array, second: Array) -> dict[str, float]:
 
 
 def _of_counts(counts: Array, weights: Array) -> dict[str, float]:
-    probabilities = weights / weights.sum()
+    below = -float(np.minimum(weights, 0.0).sum())
+    if below > _NEGATIVE:
+        raise ValueError(f"the reference holds the negative probability {-below:.3g}: solve it with smaller steps")
+    probabilities = np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum()
     size = int(counts.sum())
     distance = 0.5 * float(np.abs(counts / size - probabilities).sum())
     expected = 0.5 * float(_mean_deviations(size, probabilities).sum()) / size

@@ -75,7 +75,8 @@ class CellSample:
         used = self.density > 0
         if not len(self.groups):
             return np.flatnonzero(used)
-        counts = np.where(used, 1 / np.where(used, self.relative_variance(), 1), 0).reshape(self.shape)
+        with np.errstate(divide="ignore"):  # no variance: all groups have as many there
+            counts = np.where(used, 1 / np.where(used, self.relative_variance(), 1), 0).reshape(self.shape)
         around = uniform_filter(counts, _NEIGHBOURHOOD[counts.ndim], mode="nearest").ravel()
         return np.flatnonzero(used & (around >= FEWEST_COUNTS))
 

@@ -14,7 +14,7 @@ from sgdphys.analysis.entropy_estimators import (
     histogram_entropy,
     nearest_neighbour_entropy,
 )
-from sgdphys.analysis.frames import cell_volume, finite_points, frame_count, resolution, series
+from sgdphys.analysis.frames import cell_volume, check_grid, finite_points, frame_count, resolution, series
 from sgdphys.analysis.histograms import fitting_grid
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def entropy(dataset: xr.Dataset, method: Method = "auto", grid: Grid | None = No
 
 def density_entropies(density: xr.Dataset) -> Array:
     """Return the entropy of every frame of a density, shape (time,), in nat."""
-    values = density["density"].values
+    values = np.maximum(density["density"].values, 0.0)  # solvers with inertia may leave cells slightly below
     return np.asarray(entr(values).reshape(len(values), -1).sum(axis=1) * cell_volume(density))
 
 
@@ -100,6 +100,7 @@ def chosen_method(cloud: xr.Dataset, method: Method) -> str:
 
 def cloud_estimator(cloud: xr.Dataset, method: str, grid: Grid | None) -> Callable[[Array], EntropyEstimate]:
     """Return the function from points (particle, coordinate) to their entropy estimate."""
+    check_grid(grid)
     if method == "gaussian":
         return gaussian_entropy
     if method == "grid":

@@ -23,7 +23,8 @@ from sgdphys.analysis.frames import (
     series,
 )
 from sgdphys.analysis.noise_of_run import warn_where_the_loss_is_not_the_potential
-from sgdphys.analysis.potentials import check_temperature
+from sgdphys.analysis.potentials import check_temperature, checked_energies
+from sgdphys.checks import finite_number
 from sgdphys.landscapes.quadratic import Quadratic
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def _equilibrium(
     if reference is not None:
         if np.ndim(reference) != 0:
             raise ValueError(f"reference must be a number or a stationary density, got {type(reference).__name__}")
-        return float(reference)
+        return finite_number("reference", reference)
     matrix = _quadratic_matrix(potential)
     if isinstance(potential, xr.Dataset) and matrix is None:
         return 0.0
@@ -269,7 +270,7 @@ def energy_of(potential: Landscape | Energy | xr.Dataset, temperature: float) ->
     evaluate = potential.potential if hasattr(potential, "potential") else potential
     if not callable(evaluate):
         raise ValueError(f"potential must be a landscape, a callable or a density, got {type(potential).__name__}")
-    return lambda points: np.asarray(evaluate(points), dtype=np.float64)
+    return lambda points: checked_energies(evaluate(points), len(points))
 
 
 def _interpolated_potential(density: xr.Dataset, temperature: float) -> Energy:
@@ -282,6 +283,10 @@ def _interpolated_potential(density: xr.Dataset, temperature: float) -> Energy:
     high = np.array([axis[-1] + (axis[1] - axis[0]) / 2 for axis in axes])
 
     def energy(points: Array) -> Array:
+        if points.shape[1] != len(axes):
+            raise ValueError(
+                f"the reference has {len(axes)} axes, the points {points.shape[1]} coordinates: make equal"
+            )
         outside = int(((points < low) | (points > high)).any(axis=1).sum())
         if outside:
             raise ValueError(f"{outside} of {len(points)} points lie outside the reference's grid; use a wider one")

@@ -12,7 +12,14 @@ from scipy.interpolate import PchipInterpolator
 
 from sgdphys import schema
 from sgdphys.analysis.entropies import Method, check_method
-from sgdphys.analysis.frames import axis_labels, cell_centres, cell_volume, check_dataset, frame_count
+from sgdphys.analysis.frames import (
+    axis_labels,
+    cell_centres,
+    cell_volume,
+    check_dataset,
+    check_times,
+    frame_count,
+)  # fmt: skip
 from sgdphys.analysis.free_energies import energy_of, free_energy, particle_free_energies
 from sgdphys.analysis.noise_of_run import warn_where_the_loss_is_not_the_potential
 from sgdphys.analysis.potentials import check_temperature
@@ -76,7 +83,8 @@ def h_theorem(
     Raises
     ------
     ValueError
-        There are fewer than two frames, the potential or the temperature is missing or given where it does not belong.
+        There are fewer than two frames, their times do not rise, the potential or the temperature is missing or given
+        where it does not belong.
 
     Warns
     -----
@@ -93,8 +101,12 @@ def h_theorem(
     if "free_energy" in dataset:
         if potential is not None or temperature is not None:
             raise ValueError("free energies already have their potential and temperature: give neither")
+        if "free_energy_standard_error" not in dataset:
+            raise ValueError("free energies need free_energy_standard_error too: give all that free_energy returned")
+        check_times(dataset)
         return _monitor(_of_energies(dataset))
     frame_count(dataset)
+    check_times(dataset)
     if potential is None or temperature is None:
         raise ValueError("the free energy of a cloud or density needs potential and temperature=")
     check_temperature(temperature)

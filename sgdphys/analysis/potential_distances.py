@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from sgdphys import schema
 from sgdphys.analysis.cell_samples import FEWEST_COUNTS, cell_samples
-from sgdphys.analysis.frames import frame_count, series
+from sgdphys.analysis.frames import check_grid, frame_count, series
 from sgdphys.analysis.free_energies import energy_of
 from sgdphys.analysis.potentials import DensityMethod, check_density_method, check_temperature
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["potential_distance"]
 
+_SAME = 1e-12  # difference of energies over the largest that is rounding
 _ROUNDS = 4  # of fitting c and averaging exp(-f/(cT)) over a cell with it
 
 
@@ -92,7 +93,8 @@ def potential_distance(
     ------
     ValueError
         The temperature is not positive, the Dataset is a density that was counted from particles (give the cloud),
-        fewer than three cells hold enough particles, or f is the same in all of them.
+        fewer than three cells hold enough particles, or f is the same in all of them, not finite, or no
+        number a point.
 
     References
     ----------
@@ -101,6 +103,9 @@ def potential_distance(
     """
     check_temperature(temperature)
     check_density_method(method)
+    check_grid(grid)
+    if not (noise is None or hasattr(noise, "diffusion")):
+        raise ValueError(f"noise must be a noise with diffusion(x), got {type(noise).__name__}")
     frame_count(dataset)
     energy = energy_of(landscape, temperature)
     rows = []
@@ -154,7 +159,7 @@ class _Line:
     weights: Array
 
     def __post_init__(self) -> None:
-        if np.ptp(self.energies) == 0:
+        if np.ptp(self.energies) <= _SAME * np.abs(self.energies).max():
             raise ValueError("the landscape has the same value in all cells, so that no scale c can be found")
 
     def slope(self, values: Array) -> Array:

@@ -13,13 +13,15 @@ from sgdphys import schema
 from sgdphys.analysis.frames import frame_count
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.kernel_densities import kernel_density
+from sgdphys.checks import number_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from sgdphys.fokker_planck.grid import Grid
+    from sgdphys.protocols import Array
 
-__all__ = ["DensityMethod", "check_density_method", "check_temperature", "potential"]
+__all__ = ["DensityMethod", "check_density_method", "check_temperature", "checked_energies", "potential"]
 
 DensityMethod = Literal["histogram", "kernel"]
 
@@ -94,8 +96,36 @@ def potential(
 
 def check_density_method(method: str) -> None:
     """Raise ValueError unless there is such a density of a cloud."""
-    if method not in {"histogram", "kernel"}:
+    if method not in ("histogram", "kernel"):
         raise ValueError(f"method must be histogram or kernel, got {method!r}")
+
+
+def checked_energies(energies: ArrayLike, count: int) -> Array:
+    """Return the potential of so many points as an array.
+
+    Parameters
+    ----------
+    energies
+        What a potential returned.
+    count
+        Number of points.
+
+    Returns
+    -------
+    Array
+        Shape (point,), finite.
+
+    Raises
+    ------
+    ValueError
+        It is not one finite number a point.
+    """
+    values = number_array("the potential", energies)
+    if values.shape != (count,):
+        raise ValueError(f"the potential must return one number a point, got shape {values.shape} for {count} points")
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"the potential is not finite at {np.count_nonzero(~np.isfinite(values))} of {count} points")
+    return values
 
 
 def check_temperature(temperature: object) -> None:

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 
 from sgdphys import schema
 from sgdphys.analysis.frames import check_dataset
+from sgdphys.checks import number_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +96,7 @@ def reduced_works(run: xr.Dataset, name: str) -> Array:
             f"the Dataset has no {variable}: run simulate with observers=[observers.Work()] (and its name= as name=), "
             "or compute it from a cloud of every step with analysis.path_work"
         )
-    values = np.asarray(run[variable].values, dtype=np.float64)
+    values = number_array(variable, run[variable].values)
     done = np.asarray(run.get(variable.replace("reduced_", ""), run[variable]).values)
     if np.any(~np.isfinite(values) & np.isfinite(done)):
         raise ValueError(
@@ -133,9 +134,9 @@ def numbers_of_particles(name: str, values: Any, *, stacklevel: int = 3) -> Arra
         Some are NaN.
     """
     try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number of each particle, got {values!r:.60}") from None
+        numbers = number_array(name, values)
+    except ValueError:
+        raise ValueError(f"{name} must be a number of each particle, got {type(values).__name__}") from None
     if numbers.ndim != 1:
         raise ValueError(f"{name} must be a number of each particle, got the shape {numbers.shape}")
     if np.any(np.isinf(numbers)):

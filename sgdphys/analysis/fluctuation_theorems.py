@@ -219,15 +219,18 @@ def integral_fluctuation(entropies: ArrayLike) -> xr.Dataset:
 def _of_one_run(works: Array, average: ExponentialAverage) -> dict[str, float]:
     mean, variance = float(works.mean()), float(works.var(ddof=1))
     away = works - mean
+    with np.errstate(invalid="ignore"):  # an average too large for a float has no error
+        weighted = average.average * average.weights
     contributions = {  # of each particle to its estimate: their spread is its error
-        "exponential_work": (average.average, average.average * average.weights),
+        "exponential_work": (average.average, weighted),
         "reduced_free_energy_difference": (-average.logarithm, average.weights),
         "second_cumulant_estimate": (mean - variance / 2, away - away**2 / 2),
         "mean_reduced_work": (mean, works),
         "dissipated_work": (mean + average.logarithm, works + average.weights),
     }
     values = {name: value for name, (value, _) in contributions.items()}
-    values |= {f"{name}_standard_error": _error(each) for name, (_, each) in contributions.items()}
+    with np.errstate(invalid="ignore"):
+        values |= {f"{name}_standard_error": _error(each) for name, (_, each) in contributions.items()}
     effective = average.effective_sample_size
     return values | {
         "effective_sample_size": effective,

@@ -64,7 +64,8 @@ def entropy_production_weight(drift: ArrayLike, diffusion: ArrayLike, *, dt: flo
             "noise the entropy production is infinite or not defined"
         )
     if dt is None:
-        if np.linalg.eigvals(A).real.min() <= 0:
+        eigenvalues = np.linalg.eigvals(A)
+        if eigenvalues.real.min() <= 1e-14 * np.abs(eigenvalues).max():
             raise ValueError("drift must confine: an eigenvalue of A has no positive real part")
         S = solve_continuous_lyapunov(A, 2 * D)
         return np.asarray(-np.linalg.solve(D, A @ S - D) @ np.linalg.inv(S))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sgdphys.checks import finite_number
+from sgdphys.checks import finite_number, number_array
 from sgdphys.landscapes.quadratic import Quadratic
 from sgdphys.schedules import SGDSchedule
 from sgdphys.sgd import SGD
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sgdphys.protocols import Array
 
 __all__ = ["stationary_energies", "stationary_energy"]
+
+_NO_STEP = 1e-9  # dt H below which the chain is the equation, but for rounding
 
 
 def stationary_energy(hessian: ArrayLike, covariance: ArrayLike, *, dt: float = 0.0) -> Quadratic:
@@ -48,8 +50,9 @@ def stationary_energy(hessian: ArrayLike, covariance: ArrayLike, *, dt: float = 
         A matrix is not symmetric or not positive, the noise leaves a direction out, or the chain does not settle.
     """
     step = finite_number("dt", dt, sign="not negative")
-    sgd = SGD(lr=step if step > 0 else 1.0, batch_size=1)
-    found = _covariance(hessian, covariance, sgd, "discrete" if step > 0 else "lyapunov") / sgd.temperature
+    discrete = step > 0 and step * np.abs(number_array("hessian", hessian)).max(initial=0.0) > _NO_STEP
+    sgd = SGD(lr=step if discrete else 1.0, batch_size=1)
+    found = _covariance(hessian, covariance, sgd, "discrete" if discrete else "lyapunov") / sgd.temperature
     return Quadratic(_inverse(found))
 
 
@@ -97,7 +100,7 @@ def stationary_energies(
     """
     if not isinstance(schedule, SGDSchedule):
         raise ValueError(f"schedule must be an SGDSchedule, got {schedule!r:.60}; stationary_energy takes a dt")
-    if mode not in {"discrete", "lyapunov"}:
+    if mode not in ("discrete", "lyapunov"):
         raise ValueError(f"mode must be 'discrete' or 'lyapunov', got {mode!r}")
     if schedule.sgd.momentum:
         raise ValueError("the work of SGD with momentum is not known; give a schedule with momentum=0")

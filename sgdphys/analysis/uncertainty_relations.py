@@ -123,6 +123,8 @@ def _rate(given: Any) -> tuple[float, float]:
         given = given["entropy_production_rate"]
     if isinstance(given, xr.DataArray):
         error = given.attrs.get("standard_error", error)
+        if not given.size:
+            raise ValueError("entropy_production holds no value; give a number, or the result with its frames")
         given = np.ravel(given.values)[-1]
     if isinstance(error, xr.DataArray):
         error = np.ravel(error.values)[-1]

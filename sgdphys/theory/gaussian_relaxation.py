@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["free_energy_of_linear"]
 
+_FORGOTTEN = 1e3  # relaxation times after which nothing is left of the start
+
 
 def free_energy_of_linear(
     hessian: ArrayLike,
@@ -111,7 +113,8 @@ def _start(mean: ArrayLike, start_covariance: ArrayLike, d: int) -> tuple[Array,
 
 
 def _moments(process: LinearProcess, times: Array, m0: Array, S0: Array) -> tuple[Array, Array]:
-    decays = scipy.linalg.expm(-times[:, None, None] * process.drift)
+    slowest = float(np.linalg.eigvals(process.drift).real.min())
+    decays = scipy.linalg.expm(-np.minimum(times, _FORGOTTEN / slowest)[:, None, None] * process.drift)
     covariances = process.stationary + decays @ (S0 - process.stationary) @ decays.transpose(0, 2, 1)
     return decays @ m0, (covariances + covariances.transpose(0, 2, 1)) / 2
 

@@ -85,9 +85,8 @@ def linear_process(
             f"the drift -A x does not settle: A has the eigenvalue {_shown(slowest)}; a stationary state needs "
             "positive real parts (weight decay, or the leading directions alone)"
         )
-    unit = _scale(C)
-    scales = unit[:, None] * unit
-    S = scales * scipy.linalg.solve_continuous_lyapunov(A / unit[:, None] * unit, 2 * T * C / scales)
+    even, scales = _balanced(A)
+    S = scales * scipy.linalg.solve_continuous_lyapunov(even, 2 * T * C / scales)
     return LinearProcess(A, T * C, T, np.asarray((S + S.T) / 2))
 
 
@@ -210,6 +209,12 @@ def _entropy_production(B: Matrix, kicks: Matrix, step: float) -> float:
     return max(0.0, float(np.sum(np.diag(excess) / values[~silent])) / 2)
 
 
+def _balanced(drift: Matrix) -> tuple[Matrix, Matrix]:
+    """Return A in units of the coordinates in which its rows and columns are alike, and the products of those units."""
+    even, (unit, _) = scipy.linalg.matrix_balance(drift, permute=False, separate=True)
+    return np.asarray(even), np.asarray(unit[:, None] * unit)
+
+
 def _scale(covariance: Matrix) -> Matrix:
     """Return the standard deviation of each coordinate, their mean where there is none: units that fit."""
     sizes = np.sqrt(np.maximum(np.diag(covariance), 0.0))
@@ -257,10 +262,14 @@ def _chain(process: LinearProcess, step: float) -> LinearProcess:
         fastest = eigenvalues[np.argmax(np.abs(1 - step * eigenvalues))]
         raise ValueError(f"the chain does not settle at lr={step:g}: A has the eigenvalue {_shown(fastest)}; "
                          f"use lr below {largest:.6g}")  # fmt: skip
-    unit = _scale(process.diffusion)
-    scales = unit[:, None] * unit
-    M = np.eye(len(A)) - step * (A / unit[:, None] * unit)
-    S = scales * scipy.linalg.solve_discrete_lyapunov(M, 2 * step * process.diffusion / scales)
+    if step * eigenvalues.real.min() < 4 * np.finfo(float).eps:
+        raise ValueError(
+            f"lr={step:g} is too small: a step would not change the slowest mode, 1 - lr A is 1 to rounding"
+        )
+    even, scales = _balanced(A)
+    S = scales * scipy.linalg.solve_discrete_lyapunov(
+        np.eye(len(A)) - step * even, 2 * step * process.diffusion / scales
+    )
     return replace(process, stationary=np.asarray((S + S.T) / 2))
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sgdphys.checks import number_array
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -200,7 +202,7 @@ def square_matrix(name: str, values: ArrayLike) -> Matrix:
     ValueError
         It is not square or not finite; the message calls it ``name``.
     """
-    matrix = np.asarray(values, dtype=float)
+    matrix = number_array(name, values)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"{name} must be a finite square matrix, got shape {matrix.shape}")
     if not np.all(np.isfinite(matrix)):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sgdphys.checks import finite_number
 from sgdphys.kernels import BlockTerm, FieldKernel, Kernel
 from sgdphys.landscapes.base import BlockLandscape, as_points, finite_array
 from sgdphys.landscapes.circulating_parts import CirculationOfParts
@@ -207,8 +207,7 @@ class Scaled(_Combination):
 
     def __post_init__(self) -> None:
         _check_landscape(self.of)
-        if not math.isfinite(self.factor):
-            raise ValueError(f"factor must be finite, got {self.factor}")
+        object.__setattr__(self, "factor", finite_number("factor", self.factor))
 
     @property
     def weighted(self) -> tuple[tuple[Landscape, float], ...]:

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.checks import finite_number
+from sgdphys.checks import finite_number, number_array
 from sgdphys.theory.barriers import first_correction, reversible_barrier
-from sgdphys.theory.passage_quadrature import line_process, passage_time, share_of_noise
+from sgdphys.theory.passage_quadrature import check_parts, line_process, passage_time, share_of_noise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = ["kramers_rate", "mean_first_passage_time"]
+
+_NEAR = 0.02  # of the way from minimum to saddle, what a point may be off its place
 
 
 def mean_first_passage_time(
@@ -66,8 +68,8 @@ def mean_first_passage_time(
     Raises
     ------
     ValueError
-        The landscape has more coordinates, a number is not finite, the diffusion is not positive, the landscape does
-        not rise beyond the start and no wall was given, or the time is too long for a number.
+        The landscape has more coordinates or changes in time, a number is not finite, the diffusion is not positive,
+        the landscape does not rise beyond the start and no wall was given, or the time is too long for a number.
 
     References
     ----------
@@ -143,9 +145,9 @@ def kramers_rate(
     Raises
     ------
     ValueError
-        The curvatures are not those of a minimum and a saddle with one falling direction, the diffusion is not
-        positive, in several coordinates it depends on x or is not reversible or the landscape circulates, or the
-        correction is asked for there or leaves no positive rate.
+        The curvatures are not those of a minimum and a saddle with one falling direction, the gradient does not vanish
+        there, the landscape changes in time, the diffusion is not positive, in several coordinates it depends on x or
+        is not reversible or the landscape circulates, or the correction is asked for there or leaves no positive rate.
 
     References
     ----------
@@ -153,8 +155,9 @@ def kramers_rate(
     on the curvature, Xie, Sato, Sugiyama 2021 (arXiv 2002.03495), whose prefactor is that of Haenggi-Klimontovich.
     """
     T = finite_number("temperature", temperature, sign="positive")
+    check_parts(landscape, noise)
     share = share_of_noise(noise, interpretation)
-    if order not in {0, 1}:
+    if order not in (0, 1):
         raise ValueError(f"order must be 0 or 1, got {order!r}")
     if landscape.dim > 1 and order == 1:
         raise ValueError("the correction of order 1 is known on a line; use order=0 in several coordinates")
@@ -170,13 +173,14 @@ def kramers_rate(
     else:
         barrier = reversible_barrier(landscape, noise, points[0], points[1]) / T
         curvatures = _curvatures(landscape, points)
+    _refuse_slopes(landscape, points)
     logs = np.sum(np.log(np.abs(curvatures)), axis=1)
     rate = abs(curvatures[1, 0]) / (2 * np.pi) * factor * np.exp((logs[0] - logs[1]) / 2 - barrier)
     return _number("kramers_rate", float(rate))
 
 
 def _point(name: str, value: ArrayLike, dim: int) -> Array:
-    point = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    point = np.atleast_1d(number_array(name, value))
     if point.shape != (dim,) or not np.all(np.isfinite(point)):
         raise ValueError(f"{name} must be finite, of shape ({dim},), got {np.asarray(value).tolist()}")
     return point
@@ -193,6 +197,17 @@ def _curvatures(landscape: Landscape, points: Array) -> Array:
             f"saddle must have one falling direction, got curvatures {values[1].tolist()} at {points[1].tolist()}"
         )
     return np.asarray(values)
+
+
+def _refuse_slopes(landscape: Landscape, points: Array) -> None:
+    """Refuse points where the gradient does not vanish, by how far off the place is where it does."""
+    hessians = np.asarray(landscape.hessian(points))  # type: ignore[attr-defined]
+    steps = np.linalg.solve(hessians, np.asarray(landscape.gradient(points))[..., None])[..., 0]
+    for name, point, step in zip(("minimum", "saddle"), points, steps, strict=True):
+        if not np.linalg.norm(step) <= _NEAR * np.linalg.norm(points[1] - points[0]):
+            raise ValueError(
+                f"the gradient does not vanish at {name}={point.tolist()}, but near {(point - step).round(6).tolist()}"
+            )
 
 
 def _number(name: str, value: float) -> xr.DataArray:

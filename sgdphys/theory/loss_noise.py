@@ -69,7 +69,9 @@ def mori_density(at: ArrayLike, curvature: float, minimum_loss: float, sgd: SGD)
     log_norm = (
         n / 2 * np.log(2 * np.pi * loss / h) + scipy.special.gammaln(power - n / 2) - scipy.special.gammaln(power)
     )
-    values = np.exp(-power * np.log1p(h * np.sum(points**2, axis=1) / (2 * loss)) - log_norm)
+    with np.errstate(over="ignore"):  # where the density underflows anyway
+        squares = np.sum(points**2, axis=1)
+    values = np.exp(-power * np.log1p(h * squares / (2 * loss)) - log_norm)
     attributes = {**schema.describe("density"), "loss_exponent": power}
     if on_line:
         return xr.DataArray(values, {"x": points[:, 0]}, ("x",), "density", attributes)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = [
-    "NODES", "WEIGHTS", "Interpretation", "LineProcess", "Panels", "end_of_density", "line_process", "passage_time",
-    "share_of_noise",
+    "NODES", "WEIGHTS", "Interpretation", "LineProcess", "Panels", "check_parts", "end_of_density", "line_process",
+    "passage_time", "share_of_noise",
 ]  # fmt: skip
 
 Interpretation = Literal["ito", "stratonovich", "hanggi-klimontovich"]
@@ -115,6 +115,23 @@ class LineProcess:
         return panels.running(self.reduced_slope(panels.points)) + self.share * np.log(self.diffusion(panels.points))
 
 
+def check_parts(landscape: object, noise: object) -> None:
+    """Raise ValueError unless they are a landscape, which has ``dim``, and a noise, which has ``diffusion``.
+
+    Raises
+    ------
+    ValueError
+        One of them is not.
+    """
+    if not hasattr(landscape, "dim"):
+        raise ValueError(f"the landscape must have dim and gradient(x), got {type(landscape).__name__}")
+    if hasattr(landscape, "protocol"):
+        raise ValueError("the landscape changes in time, these formulas are for a gradient that is constant in time; "
+                         "use landscape.at(time), or fokker_planck")  # fmt: skip
+    if noise is not None and not hasattr(noise, "diffusion"):
+        raise ValueError(f"the noise must have diffusion(x), got {type(noise).__name__}; None is D = 1")
+
+
 def line_process(
     landscape: Landscape, noise: Noise | None, temperature: float, interpretation: str | None
 ) -> LineProcess:
@@ -134,6 +151,7 @@ def line_process(
     LineProcess
         Drift and diffusion.
     """
+    check_parts(landscape, noise)
     share = share_of_noise(noise, interpretation)
     bound = noise.bound(landscape) if noise is not None and hasattr(noise, "bound") else noise
     return LineProcess(landscape, bound, temperature, share)
@@ -153,7 +171,7 @@ def share_of_noise(noise: Noise | None, interpretation: str | None) -> float:
         The interpretation is unknown.
     """
     name = interpretation if interpretation is not None else getattr(noise, "interpretation", "ito")
-    if name not in _SHARES:
+    if name not in list(_SHARES):
         raise ValueError(f"interpretation must be one of {', '.join(_SHARES)}, got {name!r}")
     return _SHARES[name]
 
@@ -174,14 +192,15 @@ def passage_time(process: LineProcess, start: float, target: float, wall: float 
     if start == target:
         return 0.0
     far = end_of_density(process, start, target) if wall is None else wall
-    times = [_time(process, far, start, target, _PANELS[0])]
-    for count in _PANELS[1:]:
-        times.append(_time(process, far, start, target, count))
-        if abs(times[-1] - times[-2]) <= _REACHED * times[-1]:
-            break
-    if not np.isfinite(times[-1]):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        times = [_time(process, far, start, target, _PANELS[0])]
+        for count in _PANELS[1:]:
+            times.append(_time(process, far, start, target, count))
+            if abs(times[-1] - times[-2]) <= _REACHED * times[-1]:
+                break
+    if times[-1] == np.inf:
         raise ValueError("the time of first passage is too long for a number: raise the temperature")
-    if abs(times[-1] - times[-2]) > _TOLERABLE * times[-1]:
+    if not abs(times[-1] - times[-2]) <= _TOLERABLE * times[-1]:
         raise ValueError("the integrals do not settle: the landscape or the diffusion varies too fast for 8192 panels")
     return times[-1]
 
@@ -191,8 +210,7 @@ def _time(process: LineProcess, far: float, start: float, target: float, count: 
     parts = [Panels.between(far, start, count), Panels.between(start, target, count)]
     panels = Panels(*(np.concatenate(both) for both in zip(*parts, strict=True)))
     potential = process.reduced_potential(panels)
-    with np.errstate(over="ignore"):
-        ratio = _reach(panels, potential) / (process.temperature * process.diffusion(panels.points))
+    ratio = _reach(panels, potential) / (process.temperature * process.diffusion(panels.points))
     return parts[1].integral(ratio[count:])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sgdphys.checks import number_array
 from sgdphys.theory.passage_quadrature import NODES, WEIGHTS, LineProcess, Panels
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Line:
         if self.observable is None:
             return np.ones_like(u)
         with np.errstate(over="ignore"):
-            values = np.asarray(self.observable(self.place(u).ravel()), dtype=float)
+            values = number_array("the observable", self.observable(self.place(u).ravel()))
         if values.shape not in {(), (u.size,)}:
             raise ValueError(
                 f"the observable must return one number a point, got shape {values.shape} for {u.size} points"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["stationary_average", "stationary_density"]
 
+_FARTHEST = 1e100  # where the quadrature ends
+
 
 def stationary_density(
     landscape: Landscape,
@@ -74,15 +76,15 @@ def stationary_density(
     ------
     ValueError
         The landscape has more coordinates, circulates or changes in time, the diffusion is not positive, the
-        temperature is missing, not positive or given twice, a point is not finite, or the density cannot be normalised.
+        temperature is missing, not positive or given twice, a point is too far, or the density cannot be normalised.
 
     References
     ----------
     Gardiner, Handbook of Stochastic Methods (section 5.2.2).
     """
     points = np.atleast_1d(number_array("at", at))
-    if points.ndim != 1 or not np.all(np.isfinite(points)):
-        raise ValueError("at must be finite points in one dimension")
+    if points.ndim != 1 or not np.all(np.abs(points) < _FARTHEST):
+        raise ValueError(f"at must be finite points in one dimension, none as far as {_FARTHEST:g}")
     place = _place(landscape, noise, temperature, sgd, interpretation, interval, points)
     attributes = {**schema.describe("density"), "temperature": place.temperature}
     name = getattr(landscape, "coordinate_names", ("x",))[0]
@@ -118,6 +120,8 @@ def stationary_average(
     ValueError
         What :func:`stationary_density` refuses, or the mean is infinite.
     """
+    if not callable(observable):
+        raise ValueError(f"observable must be a function of points (point,), got {observable!r:.60}")
     place = _place(landscape, noise, temperature, sgd, interpretation, interval, np.empty(0), observable)
     attributes = {**schema.describe("stationary_average"), "standard_error": 0.0}
     return xr.DataArray(settled_measure(place.line).average(), name="stationary_average", attrs=attributes)
@@ -140,12 +144,13 @@ def _place(
     observable: Callable[[Array], ArrayLike] | None = None,
 ) -> _Place:
     T = _temperature(temperature, sgd)
-    for name, reason in (("circulation", "has a circulating part"), ("protocol", "changes in time")):
-        if hasattr(landscape, name):
-            raise ValueError(f"the landscape {reason}: this quadrature knows a gradient that is constant in time only; "
-                             "use fokker_planck")  # fmt: skip
+    if hasattr(landscape, "circulation"):
+        raise ValueError("the landscape has a circulating part, this quadrature knows a gradient only; "
+                         "use fokker_planck")  # fmt: skip
     process = line_process(landscape, noise, T, interpretation)
     if interval is not None:
+        if not (isinstance(interval, (tuple, list, np.ndarray)) and len(interval) == 2):
+            raise ValueError(f"interval must be two walls in rising order, got {interval!r:.60}")
         low, high = (finite_number("interval", wall) for wall in interval)
         if low >= high:
             raise ValueError(f"interval must be two walls in rising order, got {low:g}, {high:g}")

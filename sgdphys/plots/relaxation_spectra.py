@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.transforms import blended_transform_factory
 
 from sgdphys import schema
 from sgdphys.plots.figures import (
@@ -14,6 +15,7 @@ from sgdphys.plots.figures import (
     finish_legend,
     new_figure,
     ordered_colours,
+    plain_ticks,
     round_text,
 )
 from sgdphys.plots.planes import seen_window
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -33,7 +36,8 @@ _SHOWN_MODES = 4
 _SPREAD = 50.0  # ratio of rates above which their axis is logarithmic
 _ZERO = 1e-12  # of the fastest rate, below which a rate is 0
 _SEEN = 2e-3  # of the highest stationary density; left modes are drawn where there is more
-_NEAR = 0.045  # of the axis; levels closer than this share a label
+_NEAR = 0.045  # of the axis; levels closer than this cannot have labels side by side
+_MOST_PUSHED = 3.01  # labels, how far one is moved up
 
 
 def is_spectrum(dataset: xr.Dataset) -> bool:
@@ -84,7 +88,7 @@ def draw_relaxation_spectrum(spectrum: xr.Dataset) -> Figure:
             figure.colorbar(mesh, ax=axes, label=f"left mode {mode}, root mean square 1")
     else:
         figure, panels = new_figure(1, 1, width=4.0, height=3.8)
-    _draw_levels(panels[0], spectrum, shown if dim < 3 else [])
+    _draw_levels(panels[0], spectrum)
     return figure
 
 
@@ -101,32 +105,57 @@ def _distinct_modes(spectrum: xr.Dataset) -> list[int]:
     return found
 
 
-def _draw_levels(axes: Axes, spectrum: xr.Dataset, shown: list[int]) -> None:
+def _draw_levels(axes: Axes, spectrum: xr.Dataset) -> None:
     rates = np.asarray(spectrum["relaxation_rate"].values, dtype=np.float64)
     rates = np.where(rates < _ZERO * rates.max(), 0.0, rates)
     positive = rates[rates > 0]
     if positive.size and positive.max() > _SPREAD * positive.min():
         axes.set_yscale("log")
         axes.set_ylim(positive.min() / 2, positive.max() * 2)
+        plain_ticks(axes)
+        axes.set_title("mode 0, stationary, has rate 0", fontsize=8)
+        drawn = np.flatnonzero(rates > 0).tolist()
     else:
         axes.set_ylim(-0.06 * rates.max(), 1.1 * rates.max() or 1.0)
-    colours = dict(zip(shown, ordered_colours(_SHOWN_MODES), strict=False))
-    last = -np.inf
-    for mode, rate in enumerate(rates):
-        if axes.get_yscale() == "log" and rate == 0.0:
-            axes.set_title("mode 0, stationary, has rate 0", fontsize=8)
-            continue
-        axes.hlines(rate, 0.0, 0.55, color=colours.get(mode, GREY), linewidth=2.0)
-        height = float(axes.transAxes.inverted().transform(axes.transData.transform((0.0, rate)))[1])
-        if height - last > _NEAR:
-            axes.text(0.6, rate, f"{mode}: {_rate_text(spectrum, mode, rate)}", fontsize=8, va="center")
-            last = height
-    axes.set(
-        xlim=(-0.05, 1.15),
-        xticks=[],
-        ylabel=axis_label(spectrum["relaxation_rate"], "relaxation rate", "λ", unit="loss/x^2"),
-    )
+        drawn = list(range(len(rates)))
+    heights = axes.transAxes.inverted().transform(axes.transData.transform([(0.0, rates[mode]) for mode in drawn]))[
+        :, 1
+    ]
+    for mode, height, place in zip(drawn, heights, _label_places(heights), strict=True):
+        colour = _colours(spectrum)[mode]
+        axes.hlines(rates[mode], 0.0, 0.5, color=colour, linewidth=2.0)
+        if np.isfinite(place):
+            axes.plot([0.5, 0.6], [height, place], color=colour, linewidth=0.8, transform=_across(axes))
+            text = f"{mode}: {_rate_text(spectrum, mode, rates[mode])}"
+            axes.text(0.62, place, text, fontsize=8, va="center", transform=_across(axes))
+    axes.set(xlim=(-0.05, 1.15), xticks=[])
+    axes.set_ylabel(axis_label(spectrum["relaxation_rate"], "relaxation rate", "λ", unit="loss/x^2"))
     axes.spines["bottom"].set_visible(False)
+
+
+def _across(axes: Axes) -> Transform:
+    """Return the transform of places along the horizontal axis and heights in shares of the panel."""
+    return blended_transform_factory(axes.transData, axes.transAxes)
+
+
+def _label_places(heights: Array) -> Array:
+    """Return heights of labels that do not overlap, pushed up a few labels at most; NaN where there is no room."""
+    places, last = np.full(len(heights), np.nan), -np.inf
+    for number in np.argsort(heights, kind="stable"):
+        place = max(heights[number], last + _NEAR)
+        if place <= heights[number] + _MOST_PUSHED * _NEAR:
+            places[number] = last = place
+    return places
+
+
+def _colours(spectrum: xr.Dataset) -> Array:
+    """Return a colour (mode, 4) for each mode: those that are drawn from dark to light, the others shades of grey."""
+    count = spectrum.sizes[schema.MODE]
+    shades = np.linspace(0.7, 0.3, count)[:, np.newaxis]
+    colours = np.concatenate([np.repeat(shades, 3, axis=1), np.ones((count, 1))], axis=1)
+    shown = _distinct_modes(spectrum)[:_SHOWN_MODES]
+    colours[shown] = ordered_colours(_SHOWN_MODES)[: len(shown)]
+    return colours
 
 
 def _rate_text(spectrum: xr.Dataset, mode: int, rate: float) -> str:
@@ -141,9 +170,9 @@ def _draw_lines(axes: Axes, spectrum: xr.Dataset, shown: list[int], name: str, l
     base = np.abs(spectrum["right_mode"][0].values)
     inside = base > _SEEN * base.max()
     (window,) = seen_window([base], [centres], _SEEN)
-    for mode, colour in zip(shown, ordered_colours(_SHOWN_MODES), strict=False):
+    for mode in shown:
         values = np.where(inside, array[mode].values, np.nan)
-        axes.plot(centres, values, color=colour, label=f"mode {mode}", linewidth=1.5)
+        axes.plot(centres, values, color=_colours(spectrum)[mode], label=f"mode {mode}", linewidth=1.5)
     axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(xlim=window, xlabel=coordinate_label(axis, array), ylabel=label)
 

@@ -53,3 +53,9 @@ def test_frames_are_chosen_where_the_density_changes():
     chosen = changing_frames(start, 6)
     assert chosen[:2] == [0, 1]
     assert len(chosen) == 6, "the spike of a start in a point leaves frames for what comes after"
+
+
+def test_tab_completion_shows_what_can_be_drawn():
+    from sgdphys.plots import figures  # noqa: F401  loads submodules, which dir does not show
+
+    assert dir(plots) == sorted(plots.__all__)

@@ -26,13 +26,26 @@ def test_python_example_runs_and_is_short() -> None:
 
 
 def test_real_sgd_its_equation_and_the_exact_covariance() -> None:
-    _, block = BLOCKS
+    block = BLOCKS[1]
     names: dict[str, object] = {}
     exec(compile(block, "README.md", "exec"), names)
     real, equation, exact = names["real"], names["equation"], names["exact"]
     assert abs(real.covariance.item() / exact.stationary_covariance.item() - 1) < 0.03  # type: ignore[attr-defined]
     assert abs(equation.position.var().item() / 0.0288 - 1) < 0.03  # type: ignore[attr-defined]
     assert real.histogram_count.sum() > 0.99 * real.first_passage_time.size  # type: ignore[attr-defined]
+
+
+def test_densities_currents_and_predictions() -> None:
+    block = BLOCKS[2]
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    state, measured, distance = names["state"], names["measured"], names["distance"]
+    exact = 0.681382 * 1.5**2
+    assert abs(state.entropy_production_rate.item() - exact) < 0.005  # type: ignore[attr-defined]
+    bound = measured.entropy_production_rate.item()  # type: ignore[attr-defined]
+    assert 0.8 * exact < bound < 1.02 * exact
+    assert abs(distance.total_variation_z.item()) < 4  # type: ignore[attr-defined]
+    assert abs(names["rates"].relaxation_rate.values[1] - 0.04769) < 1e-4  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ there, then for each axis its first knot, the inverse spacing h and the number n
 each row an array of n + 2 along each axis, last axis fastest. In the cell of knot k, at x = knot k + h t, the four
 coefficients from k on have the weights of the cubic B-spline at t. Beyond an edge, at the distance s, a weight w
 becomes w + s w': the field continues linearly along that axis, with the edge's slope and one continuous derivative.
+Beyond a corner the changes along both axes add up, without their product, which could fall without end where both
+slopes rise; there the derivative has a kink on the lines that go on from the edges.
 """
 
 from __future__ import annotations
@@ -132,9 +134,16 @@ def spline_values_2(x, parameters, factor, out):
         for lane in range(x.shape[1]):
             i, t, beyond = clamped(x[0, lane], parameters, 0)
             j, u, above = clamped(x[1, lane], parameters, 1)
+            place = first + i * stride + j
             a = weights_of_values(t, beyond, linear)
             b = weights_of_values(u, above, linear)
-            out[row, lane] += factor * plane(a, b, parameters, first + i * stride + j, stride)
+            value = plane(a, b, parameters, place, stride)
+            if beyond != 0.0 and above != 0.0:
+                a0 = weights_of_values(t, 0.0, linear)
+                b0 = weights_of_values(u, 0.0, linear)
+                value = plane(a, b0, parameters, place, stride) + plane(a0, b, parameters, place, stride)
+                value -= plane(a0, b0, parameters, place, stride)
+            out[row, lane] += factor * value
 
 
 def spline_gradient_2(x, parameters, factor, out):
@@ -145,8 +154,9 @@ def spline_gradient_2(x, parameters, factor, out):
         i, t, beyond = clamped(x[0, lane], parameters, 0)
         j, u, above = clamped(x[1, lane], parameters, 1)
         place = 7 + i * stride + j
-        a = weights_of_values(t, beyond, linear)
-        b = weights_of_values(u, above, linear)
+        inside = 0.0 if beyond != 0.0 and above != 0.0 else 1.0
+        a = weights_of_values(t, inside * beyond, linear)
+        b = weights_of_values(u, inside * above, linear)
         da = weights_of_slopes(t, beyond, linear, parameters[2])
         db = weights_of_slopes(u, above, linear, parameters[5])
         out[0, lane] += factor * plane(da, b, parameters, place, stride)
@@ -163,7 +173,8 @@ def spline_hessian_2(x, parameters, factor, out):
         place = 7 + i * stride + j
         da = weights_of_slopes(t, beyond, linear, parameters[2])
         db = weights_of_slopes(u, above, linear, parameters[5])
-        mixed = factor * plane(da, db, parameters, place, stride)
+        inside = 0.0 if beyond != 0.0 and above != 0.0 else 1.0
+        mixed = inside * factor * plane(da, db, parameters, place, stride)
         a = weights_of_values(t, beyond, linear)
         b = weights_of_values(u, above, linear)
         dda = weights_of_curvatures(t, beyond, parameters[2])
@@ -176,7 +187,6 @@ def spline_hessian_2(x, parameters, factor, out):
 
 def spline_values_3(x, parameters, factor, out):
     """Add ``factor`` times the fields of three coordinates, a row each."""
-    linear = parameters[0]
     second = np.int64(parameters[9]) + 2
     first = (np.int64(parameters[6]) + 2) * second
     size = (np.int64(parameters[3]) + 2) * first
@@ -185,16 +195,14 @@ def spline_values_3(x, parameters, factor, out):
             i, t, beyond = clamped(x[0, lane], parameters, 0)
             j, u, above = clamped(x[1, lane], parameters, 1)
             k, v, after = clamped(x[2, lane], parameters, 2)
-            a = weights_of_values(t, beyond, linear)
-            b = weights_of_values(u, above, linear)
-            c = weights_of_values(v, after, linear)
             place = 10 + row * size + i * first + j * second + k
-            out[row, lane] += factor * cube(a, b, c, parameters, place, (first, second))
+            places = (t, u, v)
+            excess = (beyond, above, after)
+            out[row, lane] += factor * derivative_3(places, excess, parameters, place, (first, second), (0, 0, 0))
 
 
 def spline_gradient_3(x, parameters, factor, out):
     """Add ``factor`` times the gradient of the field of three coordinates."""
-    linear = parameters[0]
     second = np.int64(parameters[9]) + 2
     first = (np.int64(parameters[6]) + 2) * second
     for lane in range(x.shape[1]):
@@ -202,20 +210,16 @@ def spline_gradient_3(x, parameters, factor, out):
         j, u, above = clamped(x[1, lane], parameters, 1)
         k, v, after = clamped(x[2, lane], parameters, 2)
         place = 10 + i * first + j * second + k
-        a = weights_of_values(t, beyond, linear)
-        b = weights_of_values(u, above, linear)
-        c = weights_of_values(v, after, linear)
-        da = weights_of_slopes(t, beyond, linear, parameters[2])
-        db = weights_of_slopes(u, above, linear, parameters[5])
-        dc = weights_of_slopes(v, after, linear, parameters[8])
-        out[0, lane] += factor * cube(da, b, c, parameters, place, (first, second))
-        out[1, lane] += factor * cube(a, db, c, parameters, place, (first, second))
-        out[2, lane] += factor * cube(a, b, dc, parameters, place, (first, second))
+        places = (t, u, v)
+        excess = (beyond, above, after)
+        strides = (first, second)
+        out[0, lane] += factor * derivative_3(places, excess, parameters, place, strides, (1, 0, 0))
+        out[1, lane] += factor * derivative_3(places, excess, parameters, place, strides, (0, 1, 0))
+        out[2, lane] += factor * derivative_3(places, excess, parameters, place, strides, (0, 0, 1))
 
 
 def spline_hessian_3(x, parameters, factor, out):
     """Add ``factor`` times the second derivatives of the field of three coordinates, row-major."""
-    linear = parameters[0]
     second = np.int64(parameters[9]) + 2
     first = (np.int64(parameters[6]) + 2) * second
     for row in range(3):
@@ -226,10 +230,40 @@ def spline_hessian_3(x, parameters, factor, out):
                 j, u, above = clamped(x[1, lane], parameters, 1)
                 k, v, after = clamped(x[2, lane], parameters, 2)
                 place += i * first + j * second + k
-                a = derived_weights(t, beyond, linear, parameters[2], (row == 0) + (column == 0))
-                b = derived_weights(u, above, linear, parameters[5], (row == 1) + (column == 1))
-                c = derived_weights(v, after, linear, parameters[8], (row == 2) + (column == 2))
-                out[row * 3 + column, lane] += factor * cube(a, b, c, parameters, place, (first, second))
+                orders = (
+                    (row == 0) + (column == 0),
+                    (row == 1) + (column == 1),
+                    (row == 2) + (column == 2),
+                )
+                places = (t, u, v)
+                excess = (beyond, above, after)
+                out[row * 3 + column, lane] += factor * derivative_3(
+                    places, excess, parameters, place, (first, second), orders
+                )
+
+
+def derivative_3(places, excess, parameters, place, strides, orders):
+    """Return a derivative of given orders of the field of three coordinates: see the module on corners."""
+    linear = parameters[0]
+    t, u, v = places
+    a = derived_weights(t, excess[0], linear, parameters[2], orders[0])
+    b = derived_weights(u, excess[1], linear, parameters[5], orders[1])
+    c = derived_weights(v, excess[2], linear, parameters[8], orders[2])
+    out = (excess[0] != 0.0, excess[1] != 0.0, excess[2] != 0.0)
+    if out[0] + out[1] + out[2] < 2:
+        return cube(a, b, c, parameters, place, strides)
+    # f(edge) + sum over axes of excess times slope there; a derivative along an axis beyond keeps its own term alone
+    derived = (out[0] and orders[0] > 0) + (out[1] and orders[1] > 0) + (out[2] and orders[2] > 0)
+    if derived > 1:
+        return 0.0 * (excess[0] + excess[1] + excess[2])
+    a0 = a if orders[0] > 0 else weights_of_values(t, 0.0, linear)
+    b0 = b if orders[1] > 0 else weights_of_values(u, 0.0, linear)
+    c0 = c if orders[2] > 0 else weights_of_values(v, 0.0, linear)
+    plain = cube(a0, b0, c0, parameters, place, strides)
+    if derived == 1:
+        return plain + 0.0 * (excess[0] + excess[1] + excess[2])
+    changes = cube(a, b0, c0, parameters, place, strides) + cube(a0, b, c0, parameters, place, strides)
+    return changes + cube(a0, b0, c, parameters, place, strides) - 2.0 * plain
 
 
 def derived_weights(t, beyond, linear, inverse, order):

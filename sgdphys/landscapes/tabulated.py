@@ -33,8 +33,8 @@ class Tabulated(BlockLandscape):
 
     Between the knots f is a tensor product of cubic splines: twice continuously differentiable, with an error of the
     fourth power of the spacing. Beyond the outermost knots it continues linearly along each axis with the slope of
-    the edge, so that f and its gradient are continuous everywhere and a well that rises towards the edge still holds
-    its particles.
+    the edge; beyond a corner both rises add up, so that a well that rises towards all edges still holds its particles.
+    f is continuous everywhere, its gradient too but for the lines that go on from the edges beyond a corner.
 
     With a circulating part c the drift is :math:`-\nabla f + c`, as of :class:`sgdphys.landscapes.Field`. The
     components of c are cubic splines too, and constant beyond the knots.

@@ -85,8 +85,8 @@ class Tabulated(FieldNoise):
     def from_diffusion(cls, dataset: xr.Dataset, *, temperature: float, interpretation: str = "ito") -> Self:
         """Return the noise of a measured diffusion T D.
 
-        Cells that were not visited (NaN) get the diffusion of the nearest visited one. Negative eigenvalues, which
-        estimates of a nearly singular D have, are set to zero.
+        Cells that were not visited (NaN) get the diffusion of the nearest visited one, and so do cells whose estimate
+        has an eigenvalue that is not positive, as few visits or a nearly singular D may give.
 
         Parameters
         ----------
@@ -111,14 +111,14 @@ class Tabulated(FieldNoise):
         Warns
         -----
         UserWarning
-            Negative eigenvalues were set to zero; in how many cells.
+            Some estimates are not positive; in how many cells.
         """
         if "diffusion" not in dataset or tuple(dataset["diffusion"].dims[-2:]) != ("coordinate", "coordinate_2"):
             raise ValueError("measured diffusion is a Dataset with diffusion(x, ..., coordinate, coordinate_2)")
         measured = dataset["diffusion"]
         values = measured.values / finite_number("temperature", temperature, sign="positive")
         axes = [measured[name].values for name in measured.dims[:-2]]
-        return cls(axes, _not_negative(_filled(values, axes)), interpretation)
+        return cls(axes, _filled(_positive(values), axes), interpretation)
 
     @property
     def dim(self) -> int:
@@ -212,7 +212,7 @@ def _filled(values: Array, axes: list[Array]) -> Array:
 
     visited = np.isfinite(values).all(axis=(-1, -2))
     if not np.any(visited):
-        raise ValueError("no cell of the measured diffusion was visited: make cells larger, or the run longer")
+        raise ValueError("no cell of the measured diffusion holds a positive one: make cells larger, or the run longer")
     if np.all(visited):
         return values
     spacings = [axis[1] - axis[0] if len(axis) > 1 else 1.0 for axis in axes]
@@ -220,18 +220,19 @@ def _filled(values: Array, axes: list[Array]) -> Array:
     return np.asarray(values[tuple(nearest)])
 
 
-def _not_negative(values: Array) -> Array:
-    """Return symmetric matrices with negative eigenvalues set to zero; warns where there are any."""
+def _positive(values: Array) -> Array:
+    """Return symmetric matrices, NaN where an eigenvalue is not positive; warns where there are any."""
     symmetric = (values + np.swapaxes(values, -1, -2)) / 2
-    eigenvalues, vectors = np.linalg.eigh(symmetric)
-    wrong = eigenvalues[..., 0] < -_ROUNDING * np.abs(eigenvalues).max()
+    known = np.isfinite(symmetric).all(axis=(-1, -2))
+    eigenvalues = np.linalg.eigvalsh(symmetric[known])
+    wrong = eigenvalues[:, 0] <= _ROUNDING * np.abs(eigenvalues).max(initial=0.0)
     if not np.any(wrong):
-        return symmetric
+        return np.asarray(symmetric)
     warnings.warn(
-        f"the measured diffusion has negative eigenvalues in {np.count_nonzero(wrong)} of {wrong.size} cells (the "
-        f"least is {eigenvalues.min():.3g}), which are set to 0: more visits or larger cells would help",
+        f"the measured diffusion has negative eigenvalues in {np.count_nonzero(wrong)} of {wrong.size} visited cells "
+        f"(the least is {eigenvalues.min():.3g}), which take that of the nearest other cell: more visits or larger "
+        "cells would help",
         stacklevel=3,
     )
-    clipped = np.maximum(eigenvalues, 0.0)
-    raised = np.einsum("...ik,...k,...jk->...ij", vectors, clipped, vectors)
-    return np.where(wrong[..., np.newaxis, np.newaxis], (raised + np.swapaxes(raised, -1, -2)) / 2, symmetric)
+    symmetric[tuple(index[wrong] for index in np.nonzero(known))] = np.nan
+    return np.asarray(symmetric)

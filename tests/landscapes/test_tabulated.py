@@ -194,3 +194,22 @@ def test_a_table_may_be_part_of_a_sum():
     x = places(2, 10)
     expected = Tabulated(AXES[:2], VALUES[:, :, 0]).potential(x) + (x**2).sum(axis=1) / 2
     np.testing.assert_allclose(total.potential(x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_beyond_a_corner_the_rises_along_the_axes_add_up(dim):
+    # a tensor product would add their product, here negative: -14.8 at (4, 4), though both edges rise there
+    axes = [np.linspace(-1, 1, 9)] * dim
+    grids = np.meshgrid(*axes, indexing="ij")
+    landscape = Tabulated(axes, sum(grid**2 for grid in grids) - 1.8 * grids[0] * grids[1])
+    corner = np.ones((1, dim))
+    slope = landscape.gradient(corner)[0]
+    assert np.all(slope > 0)
+    for step in (0.5 * np.ones(dim), np.arange(1.0, dim + 1), np.array([3.0, 7.0, 0.0])[:dim]):
+        rise = landscape.potential(corner + step) - landscape.potential(corner)
+        np.testing.assert_allclose(rise, step @ slope, rtol=1e-9)
+    np.testing.assert_allclose(landscape.gradient(corner + np.arange(1.0, dim + 1))[0], slope, rtol=1e-9)
+    check_landscape(landscape, 1 + np.random.default_rng(0).uniform(0.1, 2.0, size=(20, dim)))
+    run = {"n_particles": 500, "start": 0.0, "dt": 0.01, "t1": 5.0, "seed": 0, "progress": False}
+    cloud = sp.simulate(landscape, temperature=0.1, save_at=1, **run)
+    assert float(np.abs(cloud["position"]).max()) < 4

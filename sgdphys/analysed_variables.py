@@ -51,11 +51,16 @@ _ESTIMATES: tuple[_Line, ...] = (  # with a standard error each
 _NUMBERS: tuple[_Line, ...] = (  # without one
     ("density_bias", (TIME,), "1/x^dim", "leading bias of a kernel density: half h^2 times its second derivatives"),
     ("bandwidth", (TIME, COORDINATE), "x", "standard deviation h of Gaussian kernels"),
-    ("effective_potential_bias", (TIME,), "loss", "what the width of the kernels adds to -T log p"),
+    ("effective_potential_bias", (TIME,), "x^2/loss", "what the width of the kernels adds to -T log p"),
     ("expected_noise_scale", (TIME,), "loss^2/x^2", "mean of the trace of D over the number of coordinates"),
     ("apparent_potential_distance", (TIME,), "1", "distance of -log p from f/(cT) with the noise of sampling in it"),
     ("expected_potential_distance", (TIME,), "1", "distance of -log p from f/(cT) by the noise of sampling alone"),
-    ("potential_distance_z", (TIME,), "1", "excess of the apparent distance over that of sampling, as a normal deviate"),
+    (
+        "potential_distance_z",
+        (TIME,),
+        "1",
+        "excess of the apparent distance over that of sampling, as a normal deviate",
+    ),
     ("fitted_mass", (TIME,), "1", "probability in the cells that a fit uses"),
     ("interval_start", ("interval",), "x^2/loss", "time at which an interval begins"),
     ("interval_end", ("interval",), "x^2/loss", "time at which an interval ends"),

@@ -78,9 +78,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("time_error", (TIME,), "1", "estimated error of the time steps so far, in total variation"),
     Variable("density_standard_error", (TIME,), "1/x^dim", "standard error of a density counted from particles"),
     Variable(
-        "effective_potential", (TIME,), "loss", "-T log p with its minimum at zero; its grid dimensions follow time"
+        "effective_potential", (TIME,), "x^2/loss", "-T log p with its minimum at zero; its grid dimensions follow time"
     ),
-    Variable("effective_potential_standard_error", (TIME,), "loss", "standard error of -T log p"),
+    Variable("effective_potential_standard_error", (TIME,), "x^2/loss", "standard error of -T log p"),
     Variable("particle_count", (TIME,), "1", "number of finite particles that entered the estimate", "int64"),
     Variable("sample_inputs", ("sample", "feature"), "1", "inputs of the samples of a finite-sum landscape"),
     Variable("sample_targets", ("sample",), "1", "targets or labels of the samples of a finite-sum landscape"),

@@ -78,7 +78,7 @@ def simulate(
         to go on from (absolute step, time and state continue, also at another temperature or time step), or None for
         the landscape's first known minimum, else the origin.
     save_at
-        Number of equally spaced frames including both ends (1: the end only, 0: none), or an array of times, snapped
+        Number of frames equally spaced in steps, both ends included (1: the end only, 0: none), or times, snapped
         to steps.
     observers
         Reductions during the run, see ``sgdphys.observers``; they begin anew when a cloud is continued.

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from sgdphys.kernels import evaluate
 from sgdphys.landscapes import Quadratic
+from sgdphys.noises.base import READINGS
 from sgdphys.protocols import Noise
 from sgdphys.simulation import simulate
-from sgdphys.noises.base import READINGS
 from sgdphys.testing.requirements import central_difference, require
 
 __all__ = ["check_diffusion", "check_divergence", "check_kick", "check_noise", "check_root", "kick_roots"]

@@ -91,7 +91,7 @@ def test_alpha_two_is_gaussian_noise_of_unit_diffusion():
         (lambda: Stable(-1.0), "alpha must be positive"),
         (lambda: Stable(1.5).diffusion(np.zeros((1, 1))), "infinite variance"),
         (lambda: sp.fokker_planck.stationary(
-            FLAT, Stable(1.5), temperature=1.0, grid=sp.Grid([(-1, 1, 4)] * 2)), "no Fokker-Planck equation, use simulate"),
+            FLAT, Stable(1.5), temperature=1.0, grid=sp.Grid([(-1, 1, 4)] * 2)), "obeys no Fokker-Planck equation"),
         (lambda: sp.simulate(
             FLAT, Stable(1.5), sgd=sp.SGD(lr=0.1, batch_size=1), n_steps=1, n_particles=1), "needs Gaussian noise"),
     ],

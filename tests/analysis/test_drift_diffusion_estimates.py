@@ -9,6 +9,7 @@ from linear_drifts import ROTATED, linear_drift
 import sgdphys as sp
 from sgdphys import schema
 from sgdphys.analysis import drift_and_diffusion
+from sgdphys.analysis import drift_diffusion_estimates as estimates
 from sgdphys.fokker_planck.grid import Grid
 
 LINE = Grid([(-1.5, 1.5, 30)])
@@ -192,3 +193,88 @@ def test_bad_input_is_refused():
 def test_it_repeats_to_the_bit():
     cloud = ornstein_uhlenbeck(0.02)
     assert_same_bits(drift_and_diffusion(cloud, LINE), drift_and_diffusion(cloud, LINE))
+
+
+@pytest.mark.parametrize("correction", [0, 1, 2, 3])
+def test_each_correction_removes_an_order_of_the_lag(correction):
+    """Without noise, x e^-t: the error of the drift falls by 2^(orders + 1) when the lag is halved, exactly known."""
+    x = np.linspace(-1, 1, 1200)
+    errors = []
+    for lag in (0.1, 0.05):
+        cloud = cloud_of(*(x * np.exp(-lag * k) for k in range(6)), times=lag * np.arange(6))
+        found = drift_and_diffusion(cloud, Grid([(-0.5, 0.5, 2)]), correction=correction, fewest=10)
+        errors.append(float(found["drift"][1, 0]) + 0.25)
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(correction + 1, abs=0.15)
+
+
+def test_the_square_of_a_noisy_drift_is_not_taken_from_the_diffusion():
+    """Free motion, a dozen starts a cell: the square of a drift of 0 with its error would take 8 % of it."""
+    rng = np.random.default_rng(12)
+    cells, tau = 4000, 0.1
+    starts = rng.uniform(0, cells, size=12 * cells)
+    cloud = cloud_of(starts, starts + np.sqrt(2 * tau) * rng.normal(size=len(starts)), times=[0.0, tau])
+    found = drift_and_diffusion(cloud, Grid([(0, cells, cells)]), correction=0, fewest=5)["diffusion"].values.ravel()
+    known = found[np.isfinite(found)]
+    error = known.std() / np.sqrt(len(known))
+    assert abs(known.mean() - 1) < 0.015 + 4 * error
+    assert error < 0.01
+
+
+def test_errors_know_how_few_batches_there_are():
+    values = np.random.default_rng(13).normal(size=(9, 1, 1))
+    influences = np.concatenate([(values - values.mean()) / 9, np.zeros((5, 1, 1))])
+    assert estimates._error(influences)[0, 0] == pytest.approx(values.std(ddof=1) / 3)
+
+
+def test_cells_that_few_batches_visit_are_unknown():
+    rng = np.random.default_rng(14)
+    places = np.where(np.arange(1280) < 70, -0.5, 0.5)[:, np.newaxis]  # seven batches of ten particles on the left
+    position = np.moveaxis(places + rng.uniform(-0.4, 0.4, size=(1280, 40)), 1, 0)
+    found = drift_and_diffusion(cloud_of(*position, times=0.1 * np.arange(40)), Grid([(-1, 1, 2)]))
+    assert found["visits"].values.tolist() == [70 * 38, 1210 * 38]
+    for name in ("drift", "diffusion", "drift_standard_error", "diffusion_standard_error"):
+        assert np.isnan(found[name].values.ravel()).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("second", [lambda x: 0 * x + 2, lambda x: 3 * x, lambda x: np.rint(x)])
+def test_starts_on_a_line_are_told(second):
+    x = ornstein_uhlenbeck(0.02).isel(time=slice(20))["position"].values[..., 0]
+    cloud = cloud_of(*np.stack([np.rint(x) if second(x[0, :1]) == np.rint(x[0, 0]) else x, second(x)], axis=2))
+    with pytest.raises(ValueError, match="in no cell do the starts differ in all directions"):
+        drift_and_diffusion(cloud)
+    assert np.isfinite(drift_and_diffusion(cloud_of(*x), fewest=50)["drift"]).any()
+
+
+def test_what_is_no_cloud_of_numbers_is_refused_in_one_line():
+    cloud = ornstein_uhlenbeck(0.02).isel(time=slice(20))
+    for part, options, message in (
+        (cloud["position"], {}, "an analysis takes a Dataset"),
+        (cloud.isel(particle=slice(0)), {}, "one particle and one coordinate or more, got 0 and 1"),
+        (cloud + 1j, {}, "position of a cloud must be real numbers, got complex128"),
+        (cloud.isel(time=slice(0)), {}, "holds no frame"),
+        (cloud, {"grid": [(-1, 1, 4)]}, "grid must be a Grid, such as .* got list"),
+        (cloud, {"coordinates": "x"}, "coordinates= must be a list of names or numbers, got 'x'"),
+        (cloud, {"coordinates": 0}, "coordinates= must be a list"),
+        (cloud, {"correction": [1]}, "correction must be an integer"),
+        (cloud, {"of": ["flow"]}, "of must be"),
+        (cloud, {"grid": Grid([(50, 60, 5)])}, "the fullest has 0"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            drift_and_diffusion(part, **options)
+        assert "\n" not in str(told.value)
+
+
+def test_infinite_positions_are_left_out_without_a_word():
+    cloud = ornstein_uhlenbeck(0.02).isel(time=slice(20)).copy(deep=True)
+    cloud["position"][7, 3] = np.inf
+    without = cloud.where(np.isfinite(cloud["position"]))
+    assert_same_bits(drift_and_diffusion(cloud, LINE), drift_and_diffusion(without, LINE))
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e-8])
+def test_the_unit_of_length_does_not_matter(scale):
+    cloud = ornstein_uhlenbeck(0.02).isel(time=slice(40))
+    found = drift_and_diffusion(cloud, LINE)
+    scaled = drift_and_diffusion(cloud * scale, Grid([(-1.5 * scale, 1.5 * scale, 30)]))
+    np.testing.assert_allclose(scaled["drift"].values / scale, found["drift"].values, rtol=1e-9)
+    np.testing.assert_allclose(scaled["diffusion"].values / scale**2, found["diffusion"].values, rtol=1e-9)

@@ -113,3 +113,62 @@ def test_bad_input_is_refused():
         linear_drift(cloud, of="map", lag=2)
     with pytest.raises(ValueError, match="need 4 frames"):
         linear_drift(cloud, lag=3)
+
+
+def test_scatter_and_errors_are_those_of_a_regression_and_of_its_jackknife():
+    """Twelve particles over one interval: unbiased scatter, and as many groups as particles."""
+    rng = np.random.default_rng(8)
+    first, last = rng.normal(size=(2, 12))
+    cloud = cloud_of(first, 0.3 * first + last, times=[0.0, 0.5])
+
+    def by_hand(early, late):
+        slope, shift = np.polyfit(early, late, 1)
+        rest = late - slope * early - shift
+        return np.array([(1 - slope) / 0.5, rest @ rest / (len(early) - 2), shift / (1 - slope)])
+
+    late = cloud["position"].values[1, :, 0]
+    found = linear_drift(cloud, of="map")
+    expected = by_hand(first, late)
+    parts = np.array([by_hand(np.delete(first, k), np.delete(late, k)) for k in range(12)])
+    errors = np.sqrt(11 * parts.var(axis=0))
+    for name, value, error in zip(("drift_matrix", "diffusion", "centre"), expected, errors, strict=True):
+        assert float(found[name].squeeze()) == pytest.approx(value, rel=1e-9)
+        assert float(found[f"{name}_standard_error"].squeeze()) == pytest.approx(error, rel=1e-9)
+
+
+@pytest.mark.parametrize(("scale", "place"), [(1e8, 0.0), (1e-8, 0.0), (1.0, 1e8)])
+def test_units_and_origin_do_not_matter(scale, place):
+    cloud = flow(0.4)
+    found, moved = linear_drift(cloud), linear_drift(cloud * scale + place)
+    np.testing.assert_allclose(moved["drift_matrix"], found["drift_matrix"], rtol=1e-5)
+    np.testing.assert_allclose(moved["diffusion"] / scale**2, found["diffusion"], rtol=1e-5)
+    np.testing.assert_allclose((moved["centre"] - place) / scale, found["centre"], rtol=1e-5)
+
+
+def test_a_cloud_at_rest_has_neither_drift_nor_centre():
+    place = np.random.default_rng(0).normal(size=(50, 2))
+    found = linear_drift(cloud_of(place, place, place))
+    np.testing.assert_allclose(found["drift_matrix"], 0, atol=1e-12)
+    np.testing.assert_allclose(found["diffusion"], 0, atol=1e-12)
+    assert np.isnan(found["centre"]).all()
+
+
+def test_what_is_no_cloud_of_numbers_is_refused_in_one_line():
+    cloud = flow(0.4)
+    for part, message in (
+        (None, "an analysis takes a Dataset"),
+        (cloud.isel(particle=slice(0)), "one particle and one coordinate or more, got 0 and 2"),
+        (cloud.isel(coordinate=slice(0)), "got 2000 and 0"),
+        (cloud + 1j, "real numbers, got complex128"),
+        (cloud * np.nan, "0 displacements"),
+        (cloud.isel(time=slice(None, None, -1)), "equally spaced in time"),
+        (cloud.assign_coords(time=cloud["time"].values.astype("datetime64[s]")), "the time of a cloud must be real"),
+        (cloud.assign_coords(coordinate=["x", "x"]), "names of the coordinates must differ from each other"),
+        (
+            cloud.assign_coords(coordinate=["x", "time"]),
+            "names of the coordinates must differ from each other and from",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            linear_drift(part)
+        assert "\n" not in str(told.value)

@@ -7,7 +7,7 @@ from grid_landscapes import Bowl, Well
 from scipy.special import factorial
 
 from sgdphys import schema
-from sgdphys.analysis import histogram, total_variation
+from sgdphys.analysis import histogram, total_variation, total_variations
 from sgdphys.analysis.total_variations import grid_of
 from sgdphys.fokker_planck import Grid, evolve, stationary
 
@@ -122,3 +122,21 @@ def test_bad_input_is_refused():
         total_variation(density, density, merge=0)
     with pytest.raises(ValueError, match="the grid has 1 axes, the cloud 2"):
         total_variation(cloud_of(np.zeros((3, 2))), density)
+
+
+def test_the_spread_of_chi_square_holds_in_cells_of_few_particles():
+    """Twenty cells of six expected particles each: without the terms of 1/n the spread would be 10 % off."""
+    rng = np.random.default_rng(15)
+    expected = np.full(20, 6.0)
+    scores = [total_variations._chi_square(counts * 1.0, expected)["chi_square_z"] for counts in
+              rng.multinomial(120, expected / 120, size=10_000)]  # fmt: skip
+    assert_within(np.std(scores), 1.0, 0.0085)
+    assert_within(np.mean(scores), 0.0, 0.01)
+
+
+def test_a_negative_reference_is_refused():
+    cloud = cloud_of_counts([40, 30, 30, 0, 0])
+    found = total_variation(cloud, density_of([0.4, 0.3001, 0.3, -1e-4]))
+    assert float(found["total_variation"][0]) < 0.15
+    with pytest.raises(ValueError, match=r"the reference holds the negative probability -0\.1: solve it"):
+        total_variation(cloud, density_of([0.4, 0.4, 0.3, -0.1]))

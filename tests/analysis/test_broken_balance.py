@@ -110,3 +110,45 @@ def test_lost_particles_are_left_out():
     lost["position"][5:, 3] = np.nan
     without = cloud.isel(particle=[p for p in range(50) if p != 3])
     np.testing.assert_array_equal(area_rates(lost)["area_rate"], area_rates(without)["area_rate"])
+
+
+def test_errors_and_the_verdict_are_those_of_particles_at_all_lags():
+    """The largest entry in its standard errors, of all lags and planes; here it is not that of the shortest lag."""
+    drift = [[0.1, 0.3, 0.0], [-0.3, 0.1, 0.0], [0.0, 0.0, 1.0]]
+    cloud = cloud_of_chain(Chain(drift, np.eye(3), 0.5, 0.05), 60, 100, seed=5)
+    cloud["position"] += 0.7 * np.random.default_rng(0).normal(size=cloud["position"].shape)  # hides short lags
+    found = antisymmetric_correlations(cloud, after=0)
+    x = cloud["position"].values - cloud["position"].values.mean(axis=(0, 1))
+    for lag in found["correlation_lag"].values:
+        shift = round(lag / 0.05)
+        early, late = x[:-shift], x[shift:]
+        own = np.einsum("tpi,tpj->pij", early, late) / len(early)
+        own = (own - own.swapaxes(1, 2)) / 2
+        here = found.sel(correlation_lag=lag)
+        np.testing.assert_allclose(here["antisymmetric_correlation"], own.mean(axis=0), atol=1e-12)
+        error = own.std(axis=0, ddof=1) / 60**0.5
+        np.testing.assert_allclose(here["antisymmetric_correlation_standard_error"], error, rtol=1e-9, atol=1e-12)
+    errors = found["antisymmetric_correlation_standard_error"].values
+    scores = np.abs(found["antisymmetric_correlation"].values) / np.where(errors > 0, errors, np.inf)
+    assert float(found["largest_reversal_z"]) == pytest.approx(scores.max() * (60 / 59) ** 0.5, rel=1e-9)
+    assert scores.max() > 1.1 * scores[0].max()
+
+
+@pytest.mark.parametrize("function", [area_rates, antisymmetric_correlations])
+def test_what_is_no_cloud_in_time_is_refused_in_one_line(function):
+    cloud = cloud_of_chain(broken_balance(0.1), 20, 10, seed=0)
+    for part, message in (
+        (None, "takes a Dataset"),
+        (cloud.isel(time=slice(None, None, -1)), "finite and rise"),
+        (cloud.isel(time=[0, 0, 1]), "finite and rise"),
+        (cloud.assign_coords(time=np.full(11, np.nan)), "finite and rise"),
+        (cloud.isel(coordinate=slice(0)), "one particle and one coordinate or more, got 20 and 0"),
+        (cloud.isel(time=[0]), "1 of 1 frames lie"),
+        (cloud * np.nan, "0 particles stayed finite"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            function(part)
+        assert "\n" not in str(told.value)
+    for seed in (-1, "x", 0.5):
+        with pytest.raises(ValueError, match="seed must be an integer, not negative"):
+            antisymmetric_correlations(cloud, seed=seed)

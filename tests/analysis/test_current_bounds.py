@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 from linear_clouds import broken_balance, cloud_of_chain
+from linear_drifts import Chain
 
 from sgdphys.analysis.current_bounds import cell_bound, polynomial_bound
 from sgdphys.analysis.gaussian_entropy_production import gaussian_entropy_production
@@ -58,3 +60,26 @@ def test_coordinates_without_noise_add_nothing():
     paths = paths_of()
     flat = type(paths)(np.concatenate([paths.position, 0 * paths.position[..., :1]], -1), paths.times, np.zeros(3))
     np.testing.assert_allclose(plain(polynomial_bound(flat, 1)), plain(polynomial_bound(paths, 1)), rtol=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 40])
+def test_contributions_hold_for_strong_currents_and_few_frames(steps):
+    """A fast rotation, half a nat a step and more, where the logarithm is far from its first order."""
+    chain = Chain([[1.0, 4.0], [-4.0, 1.0]], np.diag([1.0, 0.4]), 0.5, 0.1)
+    cloud = cloud_of_chain(chain, 4000, steps, 2)
+    paths, part = stationary_paths(cloud, 0), stationary_paths(cloud.isel(particle=slice(3600)), 0)
+    for bound in (lambda p: polynomial_bound(p, 1), gaussian_entropy_production):
+        whole = bound(paths)
+        assert plain(whole) > 0.5
+        foreseen = whole.contributions[:3600].mean() - whole.contributions.mean()
+        change = plain(bound(part)) - plain(whole)
+        assert abs(change - foreseen) < 0.1 * abs(foreseen)
+
+
+def test_grids_and_degrees_that_do_not_fit_are_refused():
+    paths = paths_of()
+    with pytest.raises(ValueError, match="no particle moves on the grid"):
+        cell_bound(paths, Grid([(50, 60, 4), (50, 60, 4)]))
+    for degree, fields in ((50, "2652"), (10**9, "inf")):
+        with pytest.raises(ValueError, match=rf"{fields} fields of degree .* are more than 1000"):
+            polynomial_bound(paths, degree)

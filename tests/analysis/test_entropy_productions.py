@@ -183,3 +183,72 @@ def test_refused():
     with pytest.raises(ValueError, match="share a coordinate"):
         entropy_production(flat, "grid")
     assert float(entropy_production(flat)["entropy_production_rate"]) == 0
+
+
+def test_bounds_and_rates_per_step_are_what_they_say():
+    """Frames ten steps apart; estimates on both sides of 0, bounds one-sided at the level."""
+    level, below = 0.05, 0
+    for seed in range(12):
+        cloud = cloud_of_chain(detailed_balance(0.1), 40, 60, seed, every=10)
+        found = entropy_production(cloud, after=0, level=level, degree=1)
+        estimate, error = (float(found[f"entropy_production_{name}"]) for name in ("estimate", "rate_standard_error"))
+        upper = float(found["entropy_production_upper_bound"])
+        assert upper == pytest.approx(max(estimate, 0) + 1.6448536 * error, rel=1e-6)
+        below += estimate < 0
+    assert 0 < below < 12
+    turning = entropy_production(cloud_of_chain(broken_balance(0.1), 400, 60, 1, every=10), "linear", after=0)
+    assert float(turning["entropy_production_rate"]) > 0
+    per_step = float(turning["entropy_production_rate"]) * 0.1
+    assert float(turning["entropy_production_per_step"]) == pytest.approx(per_step)
+
+
+def test_errors_of_reversible_processes_are_their_scatter():
+    """The first-order variance of a bound that is fitted to the noise holds it twice, 1.5 times the error."""
+    runs = [entropy_production(cloud_of_chain(detailed_balance(0.1), 200, 30, seed), after=0) for seed in range(200)]
+    estimates = np.array([float(run["entropy_production_estimate"]) for run in runs])
+    errors = np.array([float(run["entropy_production_rate_standard_error"]) for run in runs])
+    assert np.sqrt((errors**2).mean()) / estimates.std() == pytest.approx(1.1, abs=0.2)
+
+
+def test_how_much_of_example_19_polynomials_see():
+    """The projection of its force onto polynomials, in the mean over its state: what the docstring says."""
+    x, y = np.meshgrid(np.linspace(-4, 4, 401), np.linspace(-6, 6, 501), indexing="ij")
+    weights = np.exp(-((x**2 - 1) ** 2) / 4 - y**2 / 2).ravel()
+    speed = np.exp((1 - 2 * x**2 + 2 * y**2 - 2 * x**2 * y**2 - y**4) / 4)
+    force = np.stack([-y * speed, x * speed]).reshape(2, -1)
+    for degree, share in ((1, 0.49), (3, 0.82), (5, 0.94), (7, 0.97)):
+        powers = [(x**a * y**b).ravel() for a in range(degree + 1) for b in range(degree + 1 - a)]
+        means = np.array(powers) * weights @ force.T
+        seen = np.sum(means * np.linalg.solve(np.array(powers) * weights @ np.array(powers).T, means))
+        assert seen / np.sum(force**2 * weights) == pytest.approx(share, abs=0.005)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_no_path_in_time_is_refused_in_one_line(method):
+    cloud = cloud_of_chain(broken_balance(0.1), 20, 10, seed=0)
+    for part, message in (
+        (None, "takes a Dataset"),
+        (cloud.isel(time=slice(None, None, -1)), "finite and rise"),
+        (cloud.assign_coords(time=np.zeros(11)), "finite and rise"),
+        (cloud.isel(coordinate=slice(0)), "got 20 and 0"),
+        (cloud.isel(particle=slice(1)), "1 particles stayed finite"),
+        (cloud.isel(time=[0]), "currents need two"),
+        (cloud + 1j, "real numbers"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            entropy_production(part, method)
+        assert "\n" not in str(told.value)
+    still = cloud.assign_coords(step=("time", np.zeros(11, dtype=int)))
+    assert "entropy_production_per_step" not in entropy_production(still, method, after=0)
+
+
+def test_lines_and_grids_without_an_answer_are_refused():
+    cloud = cloud_of_chain(Chain([[1.0]], [[1.0]], 0.5, 0.1), 20, 10, seed=0)
+    with pytest.raises(ValueError, match="of one coordinate is reversible"):
+        entropy_production(cloud, "linear", after=0)
+    with pytest.raises(ValueError, match="no particle moves on the grid"):
+        entropy_production(cloud, "grid", after=0, grid=Grid([(50, 60, 4)]))
+    with pytest.raises(ValueError, match="grid must be a Grid"):
+        entropy_production(cloud, "grid", after=0, grid=4)
+    with pytest.raises(ValueError, match="more than 1000"):
+        entropy_production(cloud, after=0, degree=1e300)

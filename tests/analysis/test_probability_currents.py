@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from asserts import assert_excluded, assert_within
+from clouds import cloud_of
 from linear_clouds import broken_balance, cloud_of_chain
 
 from sgdphys import simulate
@@ -124,3 +125,41 @@ def test_refused(case):
         currents(cloud, Grid([(0, 1, 4)]))
     with pytest.raises(ValueError, match="takes a Dataset"):
         currents(cloud["position"])
+
+
+def test_few_particles_and_frames_are_counted_as_by_hand():
+    """Midpoints over the duration, starts and ends over the frames; errors from particle to particle."""
+    position = np.random.default_rng(3).uniform(-1.2, 1.2, size=(4, 9, 2))
+    cloud, grid = cloud_of(*position, times=[1.0, 1.5, 2.0, 2.5]), Grid([(-1, 1, 2), (-1, 1, 3)])
+    flow, share = np.zeros((9, 2, 3, 2)), np.zeros((9, 2, 3))
+    for particle in range(9):
+        for frame in range(4):
+            here = position[frame, particle]
+            if np.all(np.abs(here) < 1):
+                share[particle, int(here[0] + 1), int((here[1] + 1) * 1.5)] += 1 / 4
+            middle = (here + position[min(frame + 1, 3), particle]) / 2
+            if frame < 3 and np.all(np.abs(middle) < 1):
+                step = (position[frame + 1, particle] - here) / 1.5
+                flow[particle, int(middle[0] + 1), int((middle[1] + 1) * 1.5)] += step
+    found = currents(cloud, grid, after=0)
+    assert found["time"].values.tolist() == [1.75]
+    for name, own in (("current", flow), ("density", share)):
+        np.testing.assert_allclose(found[name][0], own.mean(axis=0) / grid.cell_volume, atol=1e-12)
+        error = own.std(axis=0, ddof=1) / 3 / grid.cell_volume
+        np.testing.assert_allclose(found[f"{name}_standard_error"][0], error, atol=1e-12)
+
+
+def test_grids_and_times_that_do_not_fit_are_refused_in_one_line():
+    cloud = cloud_of(*np.random.default_rng(3).normal(size=(5, 20, 2)))
+    for part, grid, message in (
+        (cloud, Grid([(50, 60, 5)] * 2), "no particle lies on the grid"),
+        (cloud, Grid([(-1, 1, 5)]), "the grid has 1 axes, the cloud 2 coordinates"),
+        (cloud, [(-1, 1, 5)] * 2, "grid must be a Grid"),
+        (cloud.isel(time=slice(None, None, -1)), None, "finite and rise"),
+        (cloud.assign_coords(coordinate=["time", "x"]), None, "names of the coordinates must differ"),
+        (cloud.isel(particle=slice(3)), None, "3 particles stayed finite"),
+        (cloud.drop_vars("time"), None, "needs the coordinate 'time'"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            currents(part, grid, after=0)
+        assert "\n" not in str(told.value)

@@ -48,3 +48,25 @@ def test_bad_directions_are_refused_in_one_line(cloud, basis, origin, message):
     with pytest.raises(ValueError, match=message) as refusal:
         project(cloud, basis, origin)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("basis", "origin", "message"),
+    [
+        (np.eye(4) + 1e-3, None, "must be orthonormal, V'V differs from 1 by"),
+        (np.zeros((4, 0)), None, "basis must have the shape"),
+        (np.eye(4), [0.0, np.nan, 0.0, 0.0], "origin must have 4 coordinates like the cloud, all finite"),
+        (None, None, "basis must have the shape"),
+    ],
+)
+def test_directions_that_are_nearly_or_not_at_all_such_are_refused(cloud, basis, origin, message):
+    with pytest.raises(ValueError, match=message):
+        project(cloud, basis, origin)
+
+
+def test_a_particle_at_infinity_is_lost_without_a_word(cloud):
+    lost = cloud.copy(deep=True)
+    lost["position"][-1, 0, 0] = np.inf
+    found = project(lost, np.eye(4)[:, 1:3])["position"].values
+    assert not np.isfinite(found[-1, 0]).any()
+    np.testing.assert_array_equal(found[:, 1:], project(cloud, np.eye(4)[:, 1:3])["position"].values[:, 1:])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from asserts import assert_within
 
-from sgdphys.analysis.time_reversal import check_level, reversal_p_value, reversal_test
+from sgdphys.analysis.time_reversal import check_level, reversal_p_value, reversal_test, reversed_means
 
 
 def squared(means):
@@ -40,3 +40,12 @@ def test_level_is_checked():
     for wrong in (0.0, 0.9, np.nan, "x"):
         with pytest.raises(ValueError, match="level must"):
             check_level(wrong)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.3])
+def test_the_quantile_is_that_of_the_level_on_one_side(level):
+    odd = np.random.default_rng(2).normal(size=(60, 3))
+    test = reversal_test(odd, squared, level, seed=3)
+    estimates = 60 / 59 * (squared(reversed_means(odd, 3)) - test.null_mean)
+    assert np.mean(estimates > test.null_quantile) == pytest.approx(level, abs=0.001)
+    assert test.null_variance == pytest.approx(estimates.var(), rel=1e-9)

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import scipy.linalg
+import xarray as xr
 from asserts import assert_falls, assert_within
 from clouds import cloud_of
 from grid_landscapes import Bowl
@@ -177,3 +178,28 @@ def test_bad_input_is_refused_in_one_line():
         h_theorem(free_energy(cloud, Bowl(), temperature=T), Bowl())
     with pytest.raises(ValueError, match="temperature must be positive"):
         h_theorem(cloud, Bowl(), temperature=-1.0)
+
+
+@pytest.mark.parametrize(("temperature", "holds"), [(1.0, True), (0.1, False)])
+def test_rounding_is_that_of_the_temperature(temperature, holds):
+    values = {"free_energy": ("time", [1.0, 1.0 + 5e-10]), "free_energy_standard_error": ("time", [0.0, 0.0])}
+    energies = xr.Dataset(values, {"time": [0.0, 1.0]}, {"temperature": temperature})
+    assert bool(h_theorem(energies)["holds"]) is holds
+
+
+def test_what_has_no_course_in_time_is_refused_in_one_line(linear):
+    cloud = linear_cloud(50, linear, 3)
+    energies = free_energy(cloud, linear, temperature=T)
+    for part, options, message in (
+        (None, {}, "takes a Dataset"),
+        (cloud.isel(time=slice(None, None, -1)), {"potential": linear, "temperature": T}, "finite and rise"),
+        (energies.isel(time=[0, 0]), {}, "finite and rise"),
+        (energies[["free_energy"]], {}, "need free_energy_standard_error too"),
+        (energies.isel(time=[0]), {}, "two frames or more, got 1"),
+        (cloud, {"potential": lambda x: x[:, 0] * np.nan, "temperature": T}, "not finite at 50 of 50 points"),
+        (cloud, {"potential": Quadratic(np.eye(3)), "temperature": T}, r"shape \(particle, 3\)"),
+        (cloud, {"potential": linear, "temperature": "warm"}, "temperature must be positive"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            h_theorem(part, **options)
+        assert "\n" not in str(told.value)

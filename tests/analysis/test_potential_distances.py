@@ -9,10 +9,11 @@ from grid_landscapes import Bowl, Well
 from scipy.integrate import quad
 
 from sgdphys import schema
-from sgdphys.analysis import histogram, potential_distance
+from sgdphys.analysis import histogram, potential_distance, potential_distances
+from sgdphys.analysis.cell_samples import CellSample
 from sgdphys.fokker_planck import Grid, stationary
 from sgdphys.landscapes import Quadratic
-from sgdphys.noises import Diagonal, Formula, Isotropic
+from sgdphys.noises import Diagonal, Formula, Full, Isotropic
 
 T = 0.2
 LINE = Grid([(-10, 10, 1000)])
@@ -195,3 +196,60 @@ def test_bad_input_is_refused_in_one_line():
         potential_distance(cloud, Bowl(), 0.0)
     with pytest.raises(ValueError, match="method must be histogram or kernel"):
         potential_distance(cloud, Bowl(), T, method="nearest")
+
+
+def test_the_logarithm_of_counts_is_freed_of_its_bias():
+    """Densities that are low in the mean of their logarithm by half their relative variance: no distance, and c = 1."""
+    grid = Grid([(-2, 2, 20)])
+    x, scale = grid.centres[0], 0.3 * np.linspace(0.2, 1, 20)
+    signs = np.where(np.arange(100) % 2, 1.0, -1.0)[:, np.newaxis]
+    variance = scale**2 / 99
+    density = np.exp(-(x**2) / 2 + variance / 2)
+    sample = CellSample(grid.points(), density, density * (1 + signs * scale), np.zeros((1, 1)), np.ones(1), 0.2, (20,))
+    np.testing.assert_allclose(sample.relative_variance(), variance, rtol=1e-9)
+    found = potential_distances._distance(sample, lambda points: points[:, 0] ** 2 / 2, 1.0)
+    assert found["noise_scale"] == pytest.approx(1.0, abs=1e-12)
+    assert found["apparent_potential_distance"] < 1e-6
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_expected_scale_is_the_mean_over_the_directions(given):
+    bowl, noise = Quadratic(np.eye(2)), Full([[0.5, 0.2], [0.2, 1.1]])
+    density = stationary(bowl, noise, temperature=T, grid=Grid([(-2, 2, 20), (-2, 2, 20)]))
+    if given:
+        density = density.drop_attrs()
+    found = potential_distance(density, bowl, T, noise=noise if given else None)
+    assert float(found["expected_noise_scale"][0]) == pytest.approx(0.8)
+
+
+def test_errors_and_scores_are_honest_with_a_distance_and_without():
+    """200 clouds each: the errors are the scatter, and the scores that say whether there is a distance are normal."""
+    rng = np.random.default_rng(7)
+    grid = Grid([(-0.7, 0.7, 14)])  # full everywhere
+    plain = potential_distance(cloud_of(*math.sqrt(T) * rng.normal(size=(200, 1000))), Bowl(), T, grid=grid)
+    assert float(plain["potential_distance_z"].std()) == pytest.approx(1, abs=0.15)
+    heavy = potential_distance(cloud_of(*0.3 * rng.standard_t(3, size=(200, 2000))), Bowl(), T, grid=grid)
+    for name in ("noise_scale", "relative_entropy", "potential_distance"):
+        ratio = float(heavy[f"{name}_standard_error"].mean() / heavy[name].std())
+        assert ratio == pytest.approx(1, abs=0.2), name
+
+
+def test_what_makes_no_distance_is_refused_in_one_line():
+    cloud = cloud_of(np.random.default_rng(0).normal(size=1000))
+    for landscape, options, message in (
+        (None, {}, "potential must be a landscape, a callable or a density"),
+        (lambda x: x**2, {}, "one number a point, got shape"),
+        (lambda x: np.nan * x[:, 0], {}, "not finite at"),
+        (Quadratic(np.eye(2)), {}, r"shape \(particle, 2\)"),
+        (lambda x: 1e8 + 1e-9 * x[:, 0], {}, "the same value in all cells"),
+        (Bowl(), {"noise": 2.0}, r"noise must be a noise with diffusion\(x\), got float"),
+        (Bowl(), {"grid": 4}, "grid must be a Grid"),
+        (Bowl(), {"grid": Grid([(50, 60, 4)])}, "only 0 cells hold"),
+        (Bowl(), {"temperature": "warm"}, "temperature must be positive"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            potential_distance(cloud, landscape, **{"temperature": T} | options)
+        assert "\n" not in str(told.value)
+    still = cloud_of(*np.repeat(np.zeros((1, 100)), 3, axis=0))
+    with pytest.raises(ValueError, match="only 1 cells hold"):
+        potential_distance(still, Bowl(), T, pool=True)

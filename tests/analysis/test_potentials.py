@@ -109,3 +109,48 @@ def test_a_method_that_is_none_is_refused():
 def test_a_temperature_that_is_none_is_refused(temperature):
     with pytest.raises(ValueError, match="temperature must be positive"):
         potential(cloud_of(np.zeros(10)), temperature)
+
+
+def test_the_bias_of_kernels_has_the_sign_of_what_they_do():
+    """Kernels of width h make a Gaussian of variance 1 + h^2: too high a potential in its middle, too low far out."""
+    rng = np.random.default_rng(11)
+    grid = Grid([(-2.5, 2.5, 25)])
+    found = potential(cloud_of(rng.normal(size=200_000)), 0.5, grid, method="kernel", bandwidth=0.2).isel(time=0)
+    x = grid.centres[0]
+    exact = 0.5 * ((np.log(1.04) + x**2 / 1.04 - x**2) / 2)
+    assert exact[12] > 0 > exact[0]
+    np.testing.assert_allclose(found["effective_potential_bias"], exact, atol=0.15 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan, np.inf, "warm", None, [1.0], 1j])
+def test_temperatures_that_are_none_are_refused_in_one_line(temperature):
+    cloud = cloud_of(np.random.default_rng(0).normal(size=50))
+    with pytest.raises(ValueError, match="temperature must be positive and finite, got") as told:
+        potential(cloud, temperature)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("method", ["histogram", "kernel"])
+def test_clouds_and_grids_that_do_not_fit_are_refused_in_one_line(method):
+    cloud = cloud_of(np.random.default_rng(0).normal(size=50))
+    plane = cloud_of(np.random.default_rng(0).normal(size=(50, 4)))
+    for part, grid, message in (
+        (None, None, "takes a Dataset"),
+        (cloud["position"], None, "takes a Dataset"),
+        (cloud, Grid([(50, 60, 4)]), "no particle of any frame lies on the grid"),
+        (cloud, Grid([(-1, 1, 4), (-1, 1, 4)]), "the grid has 2 axes, the cloud 1 coordinates"),
+        (cloud, (-1, 1, 4), "grid must be a Grid"),
+        (cloud.isel(particle=slice(0)), None, "one particle and one coordinate or more"),
+        (cloud * np.nan, None, "finite"),
+        (plane, None, "three"),
+        (
+            cloud_of(np.zeros((9, 2))).assign_coords(coordinate=["x", "x"]),
+            None,
+            "names of the coordinates|share a coord",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            potential(part, 1.0, grid, method=method)
+        assert "\n" not in str(told.value)
+    with pytest.raises(ValueError, match="method must be histogram or kernel"):
+        potential(cloud, 1.0, method=["kernel"])

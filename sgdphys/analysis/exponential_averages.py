@@ -97,7 +97,7 @@ def reduced_works(run: xr.Dataset, name: str) -> Array:
             "or compute it from a cloud of every step with analysis.path_work"
         )
     values = number_array(variable, run[variable].values)
-    done = np.asarray(run.get(variable.replace("reduced_", ""), run[variable]).values)
+    done = number_array("work", run.get(variable.replace("reduced_", ""), run[variable]).values)
     if np.any(~np.isfinite(values) & np.isfinite(done)):
         raise ValueError(
             f"{variable} is not finite where the work is: the temperature reaches 0, where f/T has no meaning; let the "

@@ -79,3 +79,13 @@ def test_lost_particles_are_warned_of():
     with pytest.warns(UserWarning, match="1 of 100 particles is NaN") as told:
         fluctuation_symmetry(values)
     assert told[0].filename == __file__
+
+
+def test_scores_of_the_bins_are_normal():
+    rng = np.random.default_rng(4)
+    results = [fluctuation_symmetry(rng.normal(0.5, 1.0, 2000)) for _ in range(300)]
+    scores = np.array([result["log_ratio_z"] for result in results])
+    assert scores.std() == pytest.approx(1.0, abs=0.08)
+    ratios = np.array([(result["log_ratio"] - result["expected_log_ratio"]) / result["log_ratio_standard_error"]
+                       for result in results])[:, :6]  # fmt: skip
+    assert ratios.std() == pytest.approx(1.0, abs=0.1)

@@ -337,3 +337,52 @@ def test_few_and_many_values():
         integral_fluctuation(np.random.default_rng(0).normal(8, 4, 200))
     with pytest.raises(ValueError, match="entropies must be a number of each particle"):
         integral_fluctuation(np.zeros((2, 2)))
+
+
+def test_the_theorem_is_exact_for_chains_whose_drift_turns_with_uneven_noise():
+    chain = Chain([[1.0, 0.9], [-0.3, 0.6]], COVARIANCE, 0.7, 0.2)
+    exact = entropy_production_weight(chain.A, chain.D, dt=chain.dt)
+    for n_steps in (1, 4):
+        assert exponential_current(chain, exact, n_steps) == pytest.approx(1.0, rel=1e-10)
+
+
+def test_equal_works_have_no_bias_and_runs_of_unequal_size_agree():
+    """4000 works forward, 400 back, Gaussian of variance .64 and Delta = .5; the ratio upside down gives -4.1."""
+    assert float(jarzynski(works(*np.full(200, 0.3)))["free_energy_bias"]) == pytest.approx(0, abs=1e-15)
+    rng = np.random.default_rng(5)
+    estimates = []
+    for _ in range(40):
+        forward, back = works(*rng.normal(0.82, 0.8, 4000)), works(*rng.normal(-0.18, 0.8, 400))
+        result = jarzynski(forward, reverse=back)
+        estimates.append(value(result, "acceptance_ratio_estimate"))
+    means, errors = np.array(estimates).T
+    assert_within(means.mean(), 0.5, means.std() / np.sqrt(40))
+    assert errors.mean() == pytest.approx(means.std(), rel=0.3)
+
+
+def test_a_rise_after_a_fall_is_no_jump_above_what_was():
+    curve = sp.schedules.Steps([0.0, 0.1, 0.2], [0.5, 0.3, 0.7])
+    run = sp.simulate(ONE, temperature=curve, dt=0.01, t1=0.3, start=gibbs(3000, 0.5), observers=[Work()], save_at=0)
+    with pytest.warns(UserWarning, match="the temperature rises by a factor of 2.33"):
+        jarzynski(run)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (xr.Dataset({"reduced_work": ("particle", ["a", "b"])}), "reduced_work must be real numbers"),
+        (works(0.0, 1.0) + 1j, "reduced_work must be real numbers"),
+        (works(0.0, 1.0).expand_dims(x=2), "a number of each particle, got the shape"),
+        (np.zeros(5), "takes a Dataset"),
+    ],
+)
+def test_works_that_are_no_numbers_are_refused(run, message):
+    with pytest.raises(ValueError, match=message):
+        jarzynski(run)
+
+
+@pytest.mark.filterwarnings("ignore:the average of exp:UserWarning")
+def test_averages_beyond_all_floats_are_infinite_without_a_word():
+    result = jarzynski(works(*(-1e4 - np.arange(3))))
+    assert float(result["exponential_work"]) == np.inf
+    assert float(result["reduced_free_energy_difference"]) == pytest.approx(-10001, abs=1)

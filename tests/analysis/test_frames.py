@@ -7,6 +7,8 @@ from sgdphys.analysis.frames import (
     axis_labels,
     cell_centres,
     cell_volume,
+    check_cloud,
+    check_times,
     finite_points,
     frame_count,
     resolution,
@@ -38,3 +40,37 @@ def test_series_keep_what_belongs_to_time():
     assert set(result.coords) == {"time", "step", "lr"}
     assert result.attrs == {"method": "gaussian"}
     assert frame_count(cloud) == 2
+
+
+@pytest.mark.parametrize("function", [check_cloud, frame_count])
+def test_what_is_no_cloud_of_numbers_is_refused_in_one_line(function):
+    cloud = cloud_of(*np.zeros((2, 3)))
+    for part, message in (
+        (cloud["position"], "takes a Dataset"),
+        (cloud.isel(time=slice(0)), "holds no frame"),
+        (cloud.isel(particle=slice(0)), "got 0 and 1"),
+        (cloud.isel(coordinate=slice(0)), "got 3 and 0"),
+        (cloud.astype(object), "position of a cloud must be real numbers, got object"),
+        (cloud > 0, "got bool"),
+        (cloud.assign_coords(time=np.array([0, 1], "datetime64[s]")), "the time of a cloud must be real numbers"),
+    ):
+        with pytest.raises(ValueError, match=message) as told:
+            function(part)
+        assert "\n" not in str(told.value)
+    function(cloud.astype(np.float32))
+    function(cloud.astype(int))
+
+
+@pytest.mark.parametrize("times", [[1.0, 0.0], [0.0, 0.0], [0.0, np.nan], [0.0, np.inf]])
+def test_times_that_do_not_rise_are_refused(times):
+    check_times(cloud_of(*np.zeros((2, 3))))
+    with pytest.raises(ValueError, match="must be finite and rise"):
+        check_times(cloud_of(*np.zeros((2, 3)), times=times))
+
+
+@pytest.mark.parametrize("names", [["x", "x"], ["x", "time"], ["coordinate", "y"]])
+def test_names_of_axes_that_clash_are_refused(names):
+    cloud = cloud_of(np.zeros((3, 2)))
+    assert axis_labels(cloud.assign_coords(coordinate=["theta", "phi"])) == ["theta", "phi"]
+    with pytest.raises(ValueError, match="names of the coordinates must differ"):
+        axis_labels(cloud.assign_coords(coordinate=names))

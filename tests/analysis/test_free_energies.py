@@ -171,3 +171,64 @@ def test_bad_input_is_refused_in_one_line():
             free_energy(dataset, Bowl(), temperature=T, method="guassian")
         with pytest.raises(ValueError, match=r"method must be one of .* got 'guassian'"):
             relative_entropy(dataset, density, method="guassian")
+
+
+def test_the_last_frame_of_a_density_stands_for_the_stationary_state():
+    """A density that still relaxes in its first frame, as potential and as reference."""
+    relaxing = evolve(Bowl(), temperature=T, grid=LINE, start=1.0, times=[0.05, 30.0])
+    still, last = relaxing.isel(time=[1]), stationary(Bowl(), temperature=T, grid=LINE)
+    for potential in (relaxing, still):
+        found = free_energy(last, potential, temperature=T)
+        assert float(found["relative_entropy"][0]) == pytest.approx(0, abs=1e-6)
+    by_reference = free_energy(last, Bowl(), temperature=T, reference=relaxing)
+    assert float(by_reference["relative_entropy"][0]) == pytest.approx(0, abs=1e-6)
+    assert float(free_energy(last, relaxing.isel(time=[0]), temperature=T)["relative_entropy"][0]) > 1
+
+
+def test_cells_slightly_below_zero_have_no_entropy():
+    density = stationary(Bowl(), temperature=T, grid=LINE)
+    below = density.copy(deep=True)
+    below["density"][0, 0] = -1e-12
+    for name in ("entropy", "free_energy"):
+        values = [float(free_energy(part, Bowl(), temperature=T)[name][0]) for part in (density, below)]
+        assert values[1] == pytest.approx(values[0], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("potential", "options", "message"),
+    [
+        (None, {}, "potential must be a landscape, a callable or a density, got NoneType"),
+        (lambda x: x, {}, r"one number a point, got shape \(50, 1\) for 50 points"),
+        (lambda x: 1.0, {}, "one number a point"),
+        (lambda x: np.where(x[:, 0] > 0, np.inf, 0.0), {}, "the potential is not finite at"),
+        (Quadratic(np.eye(2)), {}, r"shape \(particle, 2\)"),
+        (Bowl(), {"temperature": 0.0}, "temperature must be positive"),
+        (Bowl(), {"temperature": "warm"}, "temperature must be positive"),
+        (Bowl(), {"reference": 1j}, "reference must be finite"),
+        (Bowl(), {"reference": "none"}, "reference must be finite"),
+        (Bowl(), {"method": "fft"}, "method must be one of"),
+        (Bowl(), {"method": "grid", "grid": 4}, "grid must be a Grid"),
+        (Bowl(), {"method": "grid", "grid": Grid([(50, 60, 4)])}, "50 of 50 particles lie outside the grid"),
+    ],
+)
+def test_what_has_no_free_energy_is_refused_in_one_line(potential, options, message):
+    cloud = cloud_of(np.random.default_rng(0).normal(size=50))
+    with pytest.raises(ValueError, match=message) as told:
+        free_energy(cloud, potential, **{"temperature": T} | options)
+    assert "\n" not in str(told.value)
+
+
+def test_references_of_other_dimensions_and_clouds_of_none_are_refused():
+    cloud, plane = (cloud_of(np.random.default_rng(0).normal(size=shape)) for shape in ((50, 1), (50, 2)))
+    reference = stationary(Bowl(), temperature=T, grid=LINE)
+    with pytest.raises(ValueError, match="the reference has 1 axes, the points 2 coordinates"):
+        relative_entropy(plane, reference)
+    for part, message in (
+        (None, "takes a Dataset"),
+        (cloud.isel(particle=slice(3)), "needs 4 finite particles or more, got 3"),
+        (cloud.isel(coordinate=slice(0)), "one particle and one coordinate or more"),
+        (cloud + 1j, "real numbers"),
+        (cloud * 1e3, "points lie outside the reference's grid"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            relative_entropy(part, reference)

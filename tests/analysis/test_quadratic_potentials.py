@@ -50,3 +50,24 @@ def test_what_has_no_potential_is_refused_in_one_line(call, message):
     with pytest.raises(ValueError, match=message) as told:
         call()
     assert "\n" not in str(told.value)
+
+
+def test_drawing_without_replacement_has_its_own_temperature():
+    sgd = sp.SGD(lr=0.2, batch_size=5, sampling="without", n_samples=20)
+    ((energy, _),) = stationary_energies(HESSIAN, COVARIANCE, sp.SGDSchedule([(sgd, 3)]))
+    chain = Chain(HESSIAN, COVARIANCE, 0.02 * 15 / 19, 0.2)
+    np.testing.assert_allclose(np.linalg.inv(energy.matrix / (0.02 * 15 / 19)), chain.S, rtol=1e-9)
+
+
+def test_a_step_below_rounding_is_none():
+    limit = stationary_energy(HESSIAN, COVARIANCE).matrix
+    for dt in (1e-300, 1e-12):
+        np.testing.assert_allclose(stationary_energy(HESSIAN, COVARIANCE, dt=dt).matrix, limit, rtol=1e-9)
+
+
+@pytest.mark.parametrize("matrix", [None, "a", 1.0, np.ones((2, 3)), np.full((2, 2), np.nan), np.eye(2) * 1j, []])
+def test_what_is_no_matrix_is_refused_in_one_line(matrix):
+    for call in (lambda m: stationary_energy(m, COVARIANCE), lambda m: stationary_energy(HESSIAN, m)):
+        with pytest.raises(ValueError, match=r"hessian|covariance") as told:
+            call(matrix)
+        assert "\n" not in str(told.value)

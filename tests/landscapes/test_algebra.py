@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgdphys.landscapes import DoubleWell, Expression, Linear, MuellerBrown, Quadratic, Scaled, Sum, Tilted
+from sgdphys.landscapes import DoubleWell, Expression, Field, Linear, MuellerBrown, Quadratic, Scaled, Sum, Tilted
 
 X = np.random.default_rng(0).normal(size=(200, 1))
 
@@ -93,3 +93,23 @@ def test_operators_refuse_other_things():
 def test_slopes_are_shown_in_one_line():
     assert repr(Linear([1.0, -2.0])) == "Linear([1.0, -2.0])"
     assert repr(Tilted(Quadratic(np.eye(40)), np.ones(40))) == "Tilted(Quadratic(dim=40), slope of 40 coordinates)"
+
+
+@pytest.mark.parametrize("factor", [None, "2", [1.0], 1j, np.nan, np.inf, True])
+def test_factors_that_are_no_numbers_are_refused(factor):
+    with pytest.raises(ValueError, match="factor must be finite, got"):
+        Scaled(DoubleWell(), factor)
+
+
+def test_circulating_parts_of_sums_and_multiples_have_their_factors():
+    """Values, derivatives and gradient parts of 2.5 times a field, beside another field in a sum."""
+    x = np.random.default_rng(1).normal(size=(20, 2))
+    one = Field(Quadratic(np.diag([1.0, 2.0])), ["-y**3", "x*y"])
+    other = Field(Quadratic(np.eye(2)), [[0.0, 1.0], [-1.0, 0.0]])
+    for field, parts in ((2.5 * one, [(one, 2.5)]), (Sum(2.5 * one, other), [(one, 2.5), (other, 1.0)])):
+        for name in ("circulation", "circulation_derivative"):
+            expected = sum(factor * getattr(part, name)(x) for part, factor in parts)
+            np.testing.assert_allclose(getattr(field, name)(x), expected, rtol=1e-12, atol=1e-13)
+        expected = sum(factor * part.base.gradient(x) for part, factor in parts)
+        np.testing.assert_allclose(field.base.gradient(x), expected, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(field.gradient(x), field.base.gradient(x) - field.circulation(x), atol=1e-12)

@@ -252,3 +252,49 @@ def test_the_first_correction_with_noise_that_depends_on_x(interpretation):
 def test_a_correction_that_leaves_no_rate_is_refused():
     with pytest.raises(ValueError, match="the temperature is too high"):
         theory.kramers_rate(WELL, temperature=0.7, minimum=-1, saddle=0, order=1)
+
+
+DOUBLE = sp.landscapes.DoubleWell()
+MOVING = sp.landscapes.Driven(DOUBLE, sp.landscapes.Linear([1.0]), sp.schedules.Linear(0.0, 1.0, 0.0, 1.0))
+PASSAGE = {"temperature": 0.1, "start": -1.0, "target": 1.0}
+RATE = {"temperature": 0.1, "minimum": -1.0, "saddle": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("call", "options", "message"),
+    [
+        (theory.mean_first_passage_time, {"landscape": None}, "the landscape must have dim and gradient"),
+        (theory.mean_first_passage_time, {"landscape": "x**2"}, "the landscape must have dim and gradient.*got str"),
+        (theory.mean_first_passage_time, {"landscape": MOVING}, "the landscape changes in time"),
+        (theory.mean_first_passage_time, {"noise": 2.0}, r"the noise must have diffusion\(x\), got float"),
+        (theory.mean_first_passage_time, {"temperature": 0.0}, "temperature must be positive"),
+        (theory.mean_first_passage_time, {"temperature": "warm"}, "temperature must be positive"),
+        (theory.mean_first_passage_time, {"start": np.nan}, "start must be finite"),
+        (theory.mean_first_passage_time, {"target": [1.0, 2.0]}, "target must be finite"),
+        (theory.mean_first_passage_time, {"interpretation": ["ito"]}, "interpretation must be one of"),
+        (theory.kramers_rate, {"landscape": 3}, "the landscape must have dim and gradient"),
+        (theory.kramers_rate, {"landscape": MOVING}, "the landscape changes in time"),
+        (theory.kramers_rate, {"noise": "white"}, "the noise must have diffusion"),
+        (theory.kramers_rate, {"temperature": -1.0}, "temperature must be positive"),
+        (theory.kramers_rate, {"minimum": "left"}, "minimum must be real numbers"),
+        (theory.kramers_rate, {"saddle": np.nan}, "saddle must be finite"),
+        (theory.kramers_rate, {"minimum": -0.8}, r"does not vanish at minimum=\[-0\.8\], but near \[-1\.1"),
+        (theory.kramers_rate, {"saddle": 0.3}, "does not vanish at saddle="),
+        (theory.kramers_rate, {"order": [1]}, "order must be 0 or 1"),
+    ],
+)
+def test_what_has_no_time_or_rate_is_refused_in_one_line(call, options, message):
+    given = {"landscape": DOUBLE, "noise": None} | (RATE if call is theory.kramers_rate else PASSAGE) | options
+    with pytest.raises(ValueError, match=message) as told:
+        call(given.pop("landscape"), given.pop("noise"), **given)
+    assert "\n" not in str(told.value)
+
+
+def test_a_passage_that_is_not_resolved_is_no_number():
+    """Downhill by 4e6 T: once a negative time came out, from the difference of infinities."""
+    with pytest.raises(ValueError, match="the integrals do not settle"):
+        theory.mean_first_passage_time(
+            sp.landscapes.Expression("(x - 1000000)**2"), temperature=1.0, start=-1.0, target=1.0
+        )
+    wall = theory.mean_first_passage_time(DOUBLE, **PASSAGE, wall=-1.0).item()
+    assert 0 < wall < theory.mean_first_passage_time(DOUBLE, **PASSAGE).item()

@@ -68,3 +68,32 @@ def test_a_drift_that_turns_has_a_falling_free_energy_and_no_loss():
 def test_starts_and_noises_without_a_free_energy_are_refused(noise, times, start, message):
     with pytest.raises(ValueError, match=message):
         theory.free_energy_of_linear(HESSIAN, noise, times, start_covariance=start)
+
+
+def test_moments_of_a_drift_that_turns_solve_their_equation():
+    """dS/dt = 2 C - A S - S A', integrated in small steps; the transpose of e^(-A t) would turn the other way."""
+    A = np.array([[1.0, 2.0], [-0.5, 0.4]])
+    start = np.diag([3.0, 0.2])
+    result = theory.free_energy_of_linear(A, NOISE, [0.7], mean=[1.0, 0.5], start_covariance=start)
+    covariance, mean, steps = start.copy(), np.array([1.0, 0.5]), 7000
+    for _ in range(steps):
+        middle = covariance + 0.5e-4 * (2 * NOISE - A @ covariance - covariance @ A.T)
+        covariance = covariance + 1e-4 * (2 * NOISE - A @ middle - middle @ A.T)
+        mean = mean - 1e-4 * A @ (mean - 0.5e-4 * A @ mean)
+    entropy = np.linalg.slogdet(2 * np.pi * np.e * covariance)[1] / 2
+    assert result["entropy"].item() == pytest.approx(entropy, abs=1e-6)
+    U = theory.decompose_linear(A, NOISE)["potential_matrix"].values
+    potential = np.sum(U * (covariance + np.outer(mean, mean))) / 2
+    assert result["mean_potential"].item() == pytest.approx(potential, rel=1e-6)
+
+
+def test_the_end_of_time_is_the_stationary_state():
+    result = theory.free_energy_of_linear(HESSIAN, NOISE, [1e4, 1e300], mean=3.0, start_covariance=np.eye(2))
+    np.testing.assert_allclose(result["relative_entropy"], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [None, "now", np.nan, np.inf, -1.0, [[1.0]], 1j])
+def test_times_that_are_none_are_refused_in_one_line(wrong):
+    with pytest.raises(ValueError, match="times must be") as told:
+        theory.free_energy_of_linear(HESSIAN, NOISE, wrong, start_covariance=np.eye(2))
+    assert "\n" not in str(told.value)

@@ -160,3 +160,52 @@ def test_units_of_the_coordinates_and_weak_noise_do_not_matter():
 def test_what_has_no_stationary_state_is_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         theory.decompose_linear(*arguments, **options)
+
+
+def test_the_current_is_what_drift_and_diffusion_leave():
+    """J/p = -A x - T C grad ln p = (T C S^-1 - A) x, and its sense is that of the rotation."""
+    A = np.array([[1.0, 0.9, 0.0], [-0.3, 0.6, 0.2], [0.1, 0.0, 2.0]])
+    C = np.diag([1.0, 0.3, 2.0])
+    result = theory.decompose_linear(A, C, temperature=0.2)
+    S = result["stationary_covariance"].values
+    np.testing.assert_allclose(result["current_matrix"], 0.2 * C @ np.linalg.inv(S) - A, rtol=1e-9, atol=1e-12)
+    turning = theory.decompose_linear([[1.0, 2.0], [-2.0, 1.0]], np.eye(2))["current_matrix"].values
+    np.testing.assert_allclose(turning, [[0, -2.0], [2.0, 0]], atol=1e-12)  # dx = -2 y, dy = 2 x: counterclockwise
+
+
+def test_the_largest_step_of_a_rotation_is_shorter_than_that_of_its_size():
+    turning = [[1.0, 2.0], [-2.0, 1.0]]
+    assert theory.decompose_linear(turning, np.eye(2), lr=0.39)["entropy_production_per_step"] > 0
+    with pytest.raises(
+        ValueError, match=r"does not settle at lr=0\.5: A has the eigenvalue 1[+-]2i; use lr below 0\.4"
+    ):
+        theory.decompose_linear(turning, np.eye(2), lr=0.5)
+
+
+def test_noise_of_very_different_strengths_in_coordinates_that_turn_into_each_other():
+    """dx = -(x + y), dy = x - y with noise 1e-8 and 1e8: by hand from A S + S A' = 2 C."""
+    result = theory.decompose_linear([[1.0, 1.0], [-1.0, 1.0]], np.diag([1e-8, 1e8]), lr=0.1)
+    expected = 2.5e7 * np.array([[1.0, -1.0], [-1.0, 3.0]])
+    np.testing.assert_allclose(result["stationary_covariance"], expected, rtol=1e-9)
+    S, M = result["discrete_covariance"].values, np.eye(2) - 0.1 * np.array([[1.0, 1.0], [-1.0, 1.0]])
+    np.testing.assert_allclose(M @ S @ M.T + 0.2 * np.diag([1e-8, 1e8]), S, rtol=1e-9)
+    scaled = np.diag([1e-6, 1e6])
+    units = theory.decompose_linear(scaled @ [[1, 1], [-1, 1]] @ np.linalg.inv(scaled), scaled @ scaled)
+    assert units["entropy_production_rate"].item() == pytest.approx(2.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("matrix", [None, "a", 1.0, [1.0, 2.0], [[1.0], [1.0, 2.0]], np.eye(2) * 1j, np.zeros((0, 0))])
+def test_what_is_no_matrix_is_refused_in_one_line(matrix):
+    for arguments in ((matrix, NOISE), (HESSIAN, matrix)):
+        with pytest.raises(ValueError, match=r"hessian|covariance") as told:
+            theory.decompose_linear(*arguments)
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0, 0.0, "warm", [1.0], 1j, True])
+def test_temperatures_and_steps_that_are_none_are_refused(wrong):
+    for name in ("temperature", "lr"):
+        with pytest.raises(ValueError, match=f"{name} must be positive"):
+            theory.decompose_linear(HESSIAN, NOISE, **{name: wrong})
+    with pytest.raises(ValueError, match="lr=1e-300 is too small"):
+        theory.decompose_linear(HESSIAN, NOISE, lr=1e-300)

@@ -137,3 +137,34 @@ def test_averages_and_points_without_an_answer_are_refused():
         theory.stationary_average(lambda x: x[:3], PARABOLA, temperature=1.0)
     with pytest.raises(ValueError, match="at must be finite points"):
         theory.stationary_density(PARABOLA, at=[np.nan], temperature=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"landscape": None}, "the landscape must have dim and gradient"),
+        ({"noise": 1.0}, "the noise must have diffusion"),
+        ({"interval": 1.0}, "interval must be two walls"),
+        ({"interval": (1.0, [2.0, 3.0])}, "interval must be finite"),
+        ({"interval": (1.0, np.nan)}, "interval must be finite"),
+        ({"interval": "ab"}, "interval must be two walls"),
+        ({"interpretation": ["ito"]}, "interpretation must be one of"),
+        ({"temperature": "warm"}, "temperature must be positive"),
+        ({"at": "here"}, "at must be real numbers"),
+        ({"at": 1e300}, "at must be finite points in one dimension, none as far as"),
+    ],
+)
+def test_what_is_no_density_is_refused_in_one_line(options, message):
+    given = {"landscape": PARABOLA, "noise": None, "at": [0.0], "temperature": 1.0} | options
+    with pytest.raises(ValueError, match=message) as told:
+        theory.stationary_density(given.pop("landscape"), given.pop("noise"), **given)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("observable", "message"),
+    [(None, "must be a function"), (3.0, "must be a function"), (lambda x: "a", "must be real numbers")],
+)
+def test_observables_that_are_none_are_refused(observable, message):
+    with pytest.raises(ValueError, match=message):
+        theory.stationary_average(observable, PARABOLA, temperature=1.0)

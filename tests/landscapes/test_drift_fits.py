@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import sgdphys as sp
-from sgdphys.landscapes import ChaudhariSoatto, DoubleWell, MuellerBrown, Quadratic, Tabulated
+from sgdphys.landscapes import ChaudhariSoatto, DoubleWell, MuellerBrown, Quadratic, Tabulated, drift_fits
 
 WELL = np.linspace(-2, 2, 41)
 PLANE = [np.linspace(-2.5, 2.5, 41), np.linspace(-3, 3, 45)]
@@ -147,3 +147,31 @@ def test_what_is_no_drift_is_refused():
     with pytest.raises(ValueError, match="2 components on a grid of 1"):
         Tabulated.from_drift(xr.concat([dataset, dataset], "coordinate"))
     asserts.assert_same_bits(Tabulated.from_drift(dataset).knot_potential, Tabulated.from_drift(dataset).knot_potential)
+
+
+def test_beyond_what_was_visited_a_parabola_goes_on_as_it_was():
+    """On a line: the slope of the edge, and half the curvature times the squared distance on top."""
+    fitted = Tabulated.from_drift(measured(Quadratic([1.0]), [WELL], lambda p: np.abs(p[..., 0]) < 1.05))
+    np.testing.assert_allclose(fitted.potential(WELL[:, np.newaxis]), WELL**2 / 2, atol=0.06)  # of half a cell
+
+
+def test_parts_of_different_depth_find_their_offset():
+    """A parabola of which a stretch beside its minimum is missing, where bending least bends evenly."""
+    visited = (WELL < -0.45) | (WELL > 0.95)
+    known = fit_potential(visited, np.where(WELL < 0, WELL**2 / 2 + 5.0, WELL**2 / 2 - 3.0))
+    np.testing.assert_allclose(known - known[0], WELL**2 / 2 - 2.0, atol=2e-3)
+
+
+def fit_potential(visited, potential):
+    return drift_fits._extended(potential, visited, (WELL,))
+
+
+@pytest.mark.parametrize("cells", [(41, 41), (41, 25), (25, 41)])
+def test_holes_are_filled_as_a_thin_plate_bends(cells):
+    """The real part of z^4 bends least for its values around a hole, mixed derivatives included, on any cells."""
+    axes = tuple(np.linspace(-1, 1, count) for count in cells)
+    x, y = np.meshgrid(*axes, indexing="ij")
+    exact = x**4 - 6 * x**2 * y**2 + y**4
+    filled = drift_fits._extended(exact, x**2 + y**2 > 0.36, axes)
+    assert np.abs(filled - exact).max() < 0.012
+    assert np.ptp(exact[x**2 + y**2 < 0.36]) > 0.15

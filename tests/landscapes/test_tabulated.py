@@ -213,3 +213,27 @@ def test_beyond_a_corner_the_rises_along_the_axes_add_up(dim):
     run = {"n_particles": 500, "start": 0.0, "dt": 0.01, "t1": 5.0, "seed": 0, "progress": False}
     cloud = sp.simulate(landscape, temperature=0.1, save_at=1, **run)
     assert float(np.abs(cloud["position"]).max()) < 4
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_all_components_of_a_circulation_are_those_of_the_knots(dim):
+    knots = (slice(None),) * dim + (0,) * (3 - dim)
+    circulation = np.random.default_rng(7).normal(size=(*VALUES[knots].shape, dim))
+    landscape = Tabulated(AXES[:dim], VALUES[knots], circulation=circulation)
+    points = meshed(AXES[:dim]).reshape(-1, dim)
+    np.testing.assert_allclose(landscape.circulation(points), circulation.reshape(-1, dim), atol=1e-12)
+    check_landscape(landscape, places(dim, 40, seed=2))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_a_lost_particle_has_no_potential_and_no_force(dim):
+    knots = (slice(None),) * dim + (0,) * (3 - dim)
+    circulation = np.zeros((*VALUES[knots].shape, dim))
+    landscape = Tabulated(AXES[:dim], VALUES[knots], circulation=circulation)
+    for axis in range(dim):
+        lost = places(dim, 4)
+        lost[2, axis] = np.nan
+        for field in ("potential", "gradient", "circulation"):
+            values = getattr(landscape, field)(lost)
+            assert np.isfinite(values[[0, 1, 3]]).all()
+            assert np.isnan(values[2]).any()

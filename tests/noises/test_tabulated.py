@@ -124,3 +124,43 @@ def changed(place, value):
 def test_what_is_no_diffusion_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["scalar", "diagonal", "full"])
+def test_the_divergence_is_that_of_the_interpolant(dim, kind):
+    """Sum of d_j D_ij over j by central differences within cells, on axes of different spacing and number of knots."""
+    full = TABLE[(slice(None),) * dim + (0,) * (3 - dim)][..., :dim, :dim]
+    table = {"full": full, "diagonal": np.einsum("...ii->...i", full), "scalar": full[..., 0, 0]}[kind]
+    noise = Tabulated(AXES[:dim], table, "hanggi-klimontovich")
+    rng = np.random.default_rng(2)
+    cells = [rng.integers(len(axis) - 1, size=30) + rng.uniform(0.1, 0.9, 30) for axis in AXES[:dim]]
+    x = np.stack([axis[0] + cell * (axis[1] - axis[0]) for axis, cell in zip(AXES, cells, strict=False)], axis=1)
+    asserts.assert_divergence_is_derivative(noise, x)
+
+
+def test_unvisited_cells_take_the_nearest_in_space_not_in_number():
+    """Cells of .5 by .8: one step along the second axis is farther than one along the first."""
+    values = np.broadcast_to(0.1 * np.eye(2), (9, 6, 2, 2)).copy()
+    values[4, 3] = np.nan
+    values[3, 3], values[5, 3] = 0.3 * np.eye(2), 0.3 * np.eye(2)
+    noise = Tabulated.from_diffusion(measured(values), temperature=0.1)
+    place = np.array([[AXES[0][4], AXES[1][3]]])
+    np.testing.assert_allclose(noise.diffusion(place)[0], 3 * np.eye(2), rtol=1e-12)
+    diagonally = values.copy()
+    diagonally[3:6, 3] = np.nan
+    diagonally[4, 2], diagonally[4, 4] = 0.7 * np.eye(2), 0.7 * np.eye(2)
+    wide = Tabulated.from_diffusion(measured(diagonally), temperature=0.1)
+    np.testing.assert_allclose(wide.diffusion(place)[0], 7 * np.eye(2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_a_lost_particle_has_no_diffusion(dim):
+    table = TABLE[(slice(None),) * dim + (0,) * (3 - dim)][..., :dim, :dim]
+    noise = Tabulated(AXES[:dim], table, "hanggi-klimontovich")
+    for axis in range(dim):
+        lost = np.full((2, dim), 0.3)
+        lost[1, axis] = np.nan
+        for values in (noise.diffusion(lost), sp.kernels.evaluate(noise.divergence_terms(dim), lost, dim)):
+            assert np.isfinite(values[0]).all()
+            assert np.isnan(values[1]).any()

@@ -270,3 +270,22 @@ def test_energies_of_stages_that_do_not_fit_are_refused():
         sp.simulate(BENT, observers=[Work([(ONE, 3)])], **run)
     with pytest.raises(ValueError, match="needs a landscape without a protocol"):
         sp.simulate(Driven(ONE, ONE, sp.schedules.Linear(0, 1, 0, 1)), observers=[Work([(ONE, 3)])], **run)
+
+
+def test_stages_of_underdamped_motion_at_a_temperature_in_time():
+    """Kinetic energy in every stage, and the temperature changes between the stages too."""
+    temperature = sp.schedules.Linear(0.5, 0.8, 0.3, 1.5)
+    cloud = sp.simulate(
+        BENT, temperature=temperature, dt=0.1, n_steps=15, n_particles=300, start=[0.5, 0.2],
+        integrator=sp.integrators.BAOAB(), observers=[Work(list(zip(LANDSCAPES, (4, 6, 5), strict=True)))],
+    )  # fmt: skip
+    time, x, v = (cloud[name].values for name in ("time", "position", "velocity"))
+    t, stage = temperature(time), np.searchsorted([4, 10], np.arange(16), side="right")
+    f = np.stack([[energy.potential(points) for points in x] for energy in LANDSCAPES])
+    u = f + np.sum(v**2, axis=2) / 2
+    reduced = sum(u[stage[k + 1], k + 1] / t[k + 1] - u[stage[k], k + 1] / t[k] for k in range(15))
+    work = sum(u[stage[k + 1], k + 1] - u[stage[k], k + 1] for k in range(15))
+    np.testing.assert_allclose(cloud["work"], work, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(cloud["reduced_work"], reduced, rtol=1e-9, atol=1e-12)
+    gained = u[stage[15], 15] - u[0, 0]
+    np.testing.assert_allclose(cloud["heat"] + cloud["work"], gained, rtol=1e-9, atol=1e-12)

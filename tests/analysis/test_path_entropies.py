@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from linear_drifts import BROKEN_BALANCE
+from linear_drifts import BROKEN_BALANCE, Chain
 
 from sgdphys.analysis import entropy_production_weight
 
@@ -40,3 +40,28 @@ def test_what_has_no_stationary_state_is_refused_in_one_line(drift, diffusion, d
     with pytest.raises(ValueError, match=message) as told:
         entropy_production_weight(drift, diffusion, dt=dt)
     assert "\n" not in str(told.value)
+
+
+def test_the_weight_of_a_chain_is_the_logarithm_of_its_steps_over_their_reverse():
+    """ln p(x'|x) p(x) - ln p(x|x') p(x') of a chain that turns, with uneven noise, at random pairs of points."""
+    chain = Chain([[1.0, 0.9], [-0.3, 0.6]], COVARIANCE, 0.7, 0.2)
+    weight = entropy_production_weight(chain.A, chain.D, dt=chain.dt)
+    x, y = np.random.default_rng(0).normal(size=(2, 50, 2))
+
+    def log_joint(early, late):
+        step = late - early @ chain.M.T
+        squares = np.sum(step @ np.linalg.inv(chain.V) * step, axis=1)
+        return -(squares + np.sum(early @ np.linalg.inv(chain.S) * early, axis=1)) / 2
+
+    produced = np.sum((x + y) / 2 @ weight.T * (y - x), axis=1)
+    np.testing.assert_allclose(produced, log_joint(x, y) - log_joint(y, x), rtol=1e-9, atol=1e-10)
+
+
+def test_drifts_that_barely_confine_and_what_is_no_matrix_are_refused():
+    with pytest.raises(ValueError, match="drift must confine"):
+        entropy_production_weight(np.diag([1e-8, 1e8]), np.eye(2))
+    for wrong in (None, "a", np.ones((2, 3)), np.eye(2) * 1j, [[1.0], [1.0, 2.0]]):
+        for arguments in ((wrong, COVARIANCE), (HESSIAN, wrong)):
+            with pytest.raises(ValueError, match=r"drift|diffusion") as told:
+                entropy_production_weight(*arguments)
+            assert "\n" not in str(told.value)

@@ -278,3 +278,12 @@ def test_the_unit_of_length_does_not_matter(scale):
     scaled = drift_and_diffusion(cloud * scale, Grid([(-1.5 * scale, 1.5 * scale, 30)]))
     np.testing.assert_allclose(scaled["drift"].values / scale, found["drift"].values, rtol=1e-9)
     np.testing.assert_allclose(scaled["diffusion"].values / scale**2, found["diffusion"].values, rtol=1e-9)
+
+
+def test_cells_whose_starts_share_a_place_are_unknown_with_their_errors():
+    x = ornstein_uhlenbeck(0.02).isel(time=slice(20))["position"].values[..., 0]
+    found = drift_and_diffusion(cloud_of(*np.where(x < 0, np.rint(x), x)), Grid([(-1.5, 1.5, 6)]))
+    unknown = np.isnan(found["drift"].values[:, 0])
+    assert unknown.tolist() == [True] * 3 + [False] * 3
+    for name in ("drift_standard_error", "diffusion", "diffusion_standard_error"):
+        np.testing.assert_array_equal(np.isnan(found[name].values.ravel()), unknown)

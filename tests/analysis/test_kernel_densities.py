@@ -136,3 +136,13 @@ def test_a_density_is_no_cloud():
 
     with pytest.raises(ValueError, match="a cloud needs position"):
         kernel_density(stationary(Bowl(), temperature=1.0, grid=Grid([(-6, 6, 50)])))
+
+
+def test_a_particle_at_a_wall_is_shared_with_what_lies_behind_it():
+    """On a ring with the other end, at a mirror with nothing else; far away nothing is seen of it."""
+    grid, cloud = Grid([(0, 1, 20)]), cloud_of(np.full(5, 1e-12))
+    ring = kernel_density(cloud, grid, 0.1, walls="periodic")["density"].values[0]
+    np.testing.assert_allclose(ring, ring[::-1], rtol=1e-9, atol=1e-12)
+    mirror = kernel_density(cloud, grid, 0.1, walls="reflecting")["density"].values[0]
+    assert np.all(np.diff(mirror) <= 0) and mirror[-1] < 1e-6 * mirror[0]
+    assert mirror.sum() / 20 == pytest.approx(1, abs=1e-6)

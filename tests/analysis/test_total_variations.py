@@ -140,3 +140,16 @@ def test_a_negative_reference_is_refused():
     assert float(found["total_variation"][0]) < 0.15
     with pytest.raises(ValueError, match=r"the reference holds the negative probability -0\.1: solve it"):
         total_variation(cloud, density_of([0.4, 0.4, 0.3, -0.1]))
+
+
+def test_cells_are_merged_along_all_axes():
+    rng = np.random.default_rng(3)
+    cloud = cloud_of(rng.uniform(size=(400, 2)))
+    centres = (np.arange(6) + 0.5) / 6
+    density = xr.Dataset(
+        {"density": (("time", "x", "y"), np.ones((1, 6, 6)))}, {"time": [0.0], "x": centres, "y": centres}
+    )
+    counts = np.histogram2d(*cloud["position"].values[0].T, bins=3, range=[[0, 1], [0, 1]])[0]
+    found = total_variation(cloud, density, merge=2)
+    assert int(found["degrees_of_freedom"][0]) == 8
+    assert float(found["chi_square"][0]) == pytest.approx(np.sum((counts - 400 / 9) ** 2 / (400 / 9)))

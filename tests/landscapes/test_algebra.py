@@ -113,3 +113,7 @@ def test_circulating_parts_of_sums_and_multiples_have_their_factors():
         expected = sum(factor * part.base.gradient(x) for part, factor in parts)
         np.testing.assert_allclose(field.base.gradient(x), expected, rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(field.gradient(x), field.base.gradient(x) - field.circulation(x), atol=1e-12)
+
+
+def test_hessians_of_multiples_have_their_factor():
+    np.testing.assert_allclose((3.0 * DoubleWell()).hessian(X), 3.0 * DoubleWell().hessian(X), rtol=1e-12)

@@ -175,3 +175,22 @@ def test_holes_are_filled_as_a_thin_plate_bends(cells):
     filled = drift_fits._extended(exact, x**2 + y**2 > 0.36, axes)
     assert np.abs(filled - exact).max() < 0.012
     assert np.ptp(exact[x**2 + y**2 < 0.36]) > 0.15
+
+
+def test_the_curvature_that_holds_particles_is_a_root_mean_square():
+    """The top of a double well, where curvatures of both signs nearly cancel in their mean."""
+    inside = np.abs(WELL) < 1.05
+    fitted = Tabulated.from_drift(measured(DoubleWell(), [WELL], lambda p: np.abs(p[..., 0]) < 1.05))
+    held = fitted.potential(np.array([[2.0]]))[0] - fitted.potential(np.array([[1.0]]))[0]
+    edge = WELL[inside]
+    rise = (DoubleWell().potential(edge[-1:, np.newaxis]) - DoubleWell().potential(edge[-2:-1, np.newaxis]))[0] / 0.1
+    curvature = np.sqrt(np.mean((3 * edge[1:-1] ** 2 - 1) ** 2))
+    assert held == pytest.approx(rise + curvature / 2, abs=0.02)
+
+
+def test_the_least_visited_value_is_zero():
+    """On a ramp that was visited on its upper half alone the table goes on below zero, and says so."""
+    with pytest.warns(UserWarning, match="falls outwards at 1 of 2 knots"):
+        fitted = Tabulated.from_drift(measured(sp.landscapes.Linear([1.0]), [WELL], lambda p: p[..., 0] > -0.05))
+    assert fitted.knot_potential[WELL > -0.05].min() == 0
+    assert fitted.knot_potential[0] == pytest.approx(-2.0, abs=0.01)

@@ -149,7 +149,11 @@ def _place(
                          "use fokker_planck")  # fmt: skip
     process = line_process(landscape, noise, T, interpretation)
     if interval is not None:
-        if not (isinstance(interval, (tuple, list, np.ndarray)) and len(interval) == 2):
+        if (
+            getattr(interval, "ndim", 1) != 1
+            or not isinstance(interval, (tuple, list, np.ndarray))
+            or len(interval) != 2
+        ):
             raise ValueError(f"interval must be two walls in rising order, got {interval!r:.60}")
         low, high = (finite_number("interval", wall) for wall in interval)
         if low >= high:

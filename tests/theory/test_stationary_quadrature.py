@@ -145,6 +145,7 @@ def test_averages_and_points_without_an_answer_are_refused():
         ({"landscape": None}, "the landscape must have dim and gradient"),
         ({"noise": 1.0}, "the noise must have diffusion"),
         ({"interval": 1.0}, "interval must be two walls"),
+        ({"interval": np.array(1.0)}, "interval must be two walls"),
         ({"interval": (1.0, [2.0, 3.0])}, "interval must be finite"),
         ({"interval": (1.0, np.nan)}, "interval must be finite"),
         ({"interval": "ab"}, "interval must be two walls"),

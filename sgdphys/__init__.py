@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         theory,
     )
     from sgdphys.fokker_planck.grid import Grid
+    from sgdphys.network.clouds.training import train
     from sgdphys.network.problem import Network
-    from sgdphys.network.training import train
     from sgdphys.schedules.stages import SGDSchedule
     from sgdphys.sgd import SGD
     from sgdphys.simulation import simulate
@@ -52,7 +52,7 @@ _NAMES = {
     "Grid": ("sgdphys.fokker_planck.grid", "Grid"),
     "Network": ("sgdphys.network.problem", "Network"),
     "simulate": ("sgdphys.simulation", "simulate"),
-    "train": ("sgdphys.network.training", "train"),
+    "train": ("sgdphys.network.clouds.training", "train"),
     "sweep": ("sgdphys.sweeps", "sweep"),
     "open": ("sgdphys.store", "open_store"),
 }

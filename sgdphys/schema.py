@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys.analysed_variables import ANALYSED
+from sgdphys.network_variables import MEASURED
 from sgdphys.observed_variables import OBSERVED
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ VARIABLES += (
     Variable("stage_time", (STAGE,), "x^2/loss", "time at the end of each stage, the sum of the learning rates"),
     Variable("relative_entropy_of_sde", (), "nat", "relative entropy of SGD with respect to its equation, Gaussian"),
 )
-VARIABLES += tuple(Variable(*line) for line in OBSERVED + ANALYSED)
+VARIABLES += tuple(Variable(*line) for line in OBSERVED + ANALYSED + MEASURED)
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 

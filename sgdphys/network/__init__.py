@@ -3,13 +3,13 @@
 The only part of the package that imports torch.
 """
 
-from sgdphys.network.curvature import Curvature
+from sgdphys.network.clouds.training import train
+from sgdphys.network.curvature.hessian import Curvature
+from sgdphys.network.curvature.lanczos import Eigenpairs, leading_eigenpairs
 from sgdphys.network.examples import digits_network
-from sgdphys.network.lanczos import Eigenpairs, leading_eigenpairs
-from sgdphys.network.noise import GradientNoise
+from sgdphys.network.noise.gradient_noise import GradientNoise
 from sgdphys.network.problem import Network
-from sgdphys.network.training import train
-from sgdphys.network.twin import Twin
+from sgdphys.network.twins.quadratic import Twin
 
 __all__ = [
     "Curvature",

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.optimize
 import torch
 
-from sgdphys.network.curvature import Curvature
+from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.tensors import to_numpy
 
 if TYPE_CHECKING:

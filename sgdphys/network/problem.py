@@ -12,16 +12,16 @@ import torch
 
 from sgdphys.checks import whole_number
 from sgdphys.network.checks import check_data, check_loss
-from sgdphys.network.curvature import Curvature
+from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.functional import FlatModel
 from sgdphys.network.losses import per_sample_loss
 from sgdphys.network.minimum import minimise
-from sgdphys.network.noise import GradientNoise
+from sgdphys.network.noise.gradient_noise import GradientNoise
+from sgdphys.network.noise.per_sample import gradient_rows, sample_gradients
 from sgdphys.network.objective import Objective
-from sgdphys.network.per_sample import gradient_rows, sample_gradients
 from sgdphys.network.tensors import like, to_numpy, to_tensor, usable_device
 from sgdphys.network.threads import few_threads
-from sgdphys.network.twin import Twin, twin_of
+from sgdphys.network.twins.quadratic import Twin, twin_of
 from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:

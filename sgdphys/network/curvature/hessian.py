@@ -10,8 +10,8 @@ import torch
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.network.curvature.lanczos import leading_eigenpairs
 from sgdphys.network.functional import plain_attention
-from sgdphys.network.lanczos import leading_eigenpairs
 from sgdphys.network.tensors import by_columns, to_numpy
 from sgdphys.network.threads import few_threads
 from sgdphys.simulation.memory import refuse_above_memory

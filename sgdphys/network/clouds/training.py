@@ -16,7 +16,7 @@ from sgdphys import schema
 from sgdphys.checks import whole_number
 from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import check_counters, key_of
-from sgdphys.network.replicas import Replicas, State
+from sgdphys.network.clouds.replicas import Replicas, State
 from sgdphys.network.tensors import to_tensor
 from sgdphys.sgd import SGD
 from sgdphys.simulation.memory import refuse_above_memory

@@ -10,7 +10,7 @@ from sgdphys import SGD, SGDSchedule, theory
 from sgdphys.errors import DivergenceWarning, MemoryLimitError
 from sgdphys.kernels.philox import key_of
 from sgdphys.network import Network, train
-from sgdphys.network.indices import IndexStream
+from sgdphys.network.clouds.indices import IndexStream
 
 
 def spread(cloud, centre, burn_in):
@@ -131,7 +131,7 @@ def test_a_continued_run_is_the_run_without_the_break(perceptron, sampling):
 
 
 def test_threads_and_ensemble_size_change_rounding_alone(perceptron, monkeypatch):
-    monkeypatch.setattr("sgdphys.network.replicas._BYTES_PER_THREAD", 1000)
+    monkeypatch.setattr("sgdphys.network.clouds.replicas._BYTES_PER_THREAD", 1000)
     sgd = SGD(0.2, 6)
     reference = train(perceptron, sgd, n_replicas=12, n_steps=30, threads=1)["position"]
     parallel = train(perceptron, sgd, n_replicas=12, n_steps=30, threads=3)["position"]

@@ -13,7 +13,7 @@ from sgdphys.network.losses import sample_values
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sgdphys.network.indices import IndexStream
+    from sgdphys.network.clouds.indices import IndexStream
     from sgdphys.network.objective import Objective
     from sgdphys.sgd import SGD
 

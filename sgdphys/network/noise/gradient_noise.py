@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.network.per_sample import SampleJacobian, gradient_rows, sample_gradients
+from sgdphys.network.noise.per_sample import SampleJacobian, gradient_rows, sample_gradients
 from sgdphys.network.tensors import by_columns, like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
 from sgdphys.simulation.memory import refuse_above_memory

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sgdphys.kernels import philox
-from sgdphys.network.indices import IndexStream, philox_words
+from sgdphys.network.clouds.indices import IndexStream, philox_words
 
 CPU = torch.device("cpu")
 KEY = philox.key_of(7, 3)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from network_models import LAYERS, network_with
 
-from sgdphys.network import per_sample
+from sgdphys.network.noise import per_sample
 
 
 def naive_gradients(network):

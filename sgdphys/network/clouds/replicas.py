@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from sgdphys.network.indices import IndexStream
+from sgdphys.network.clouds.indices import IndexStream
+from sgdphys.network.clouds.replica_group import ReplicaGroup
 from sgdphys.network.memory import WORKING_BYTES
-from sgdphys.network.replica_group import ReplicaGroup
 from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import threads_inside
 from sgdphys.simulation.engine import available_threads

@@ -1,0 +1,1 @@
+"""Curvature of the loss: Hessian, Gauss-Newton and Fisher operators by products, and what products tell."""

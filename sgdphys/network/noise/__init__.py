@@ -1,0 +1,1 @@
+"""The noise of minibatch gradients: its covariance, its spectrum, its scale and its tails."""

@@ -1,0 +1,1 @@
+"""Landscapes and noises that stand for a network and can be simulated."""

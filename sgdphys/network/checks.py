@@ -5,78 +5,66 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
+
+from sgdphys.network.batches import take
+from sgdphys.network.functional import batch_statistics_layer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sgdphys.network.objective import Objective
 
-__all__ = ["check_data", "check_loss"]
+__all__ = ["check_loss", "obstacle_to_samples"]
 
 _SAMPLES = 8
+_WAY_OUT = "; call model.eval() first (or Network(..., mode='eval')), or ask for the noise of batches, unit='batch'"
 
 
-def check_data(data: Any) -> tuple[Any, Any]:
-    """Return ``data`` as a pair of arrays with one row a sample.
+def obstacle_to_samples(objective: Objective) -> str | None:
+    """Return why a sample of the data set has no loss of its own, with the way out, or None.
 
     Returns
     -------
-    tuple
-        Inputs and targets.
-
-    Raises
-    ------
-    ValueError
-        It is no pair, the lengths differ, it is empty or not finite.
+    str or None
+        Batch statistics, chance (dropout), or a loss that mixes the samples.
     """
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise ValueError(f"data must be the pair (inputs, targets), got {type(data).__name__}")
-    inputs, targets = (array if isinstance(array, torch.Tensor) else np.asarray(array) for array in data)
-    if inputs.ndim < 1 or targets.ndim < 1 or len(inputs) != len(targets) or len(inputs) == 0:
-        raise ValueError(
-            "inputs and targets need the same number of rows, at least one, "
-            f"got shapes {tuple(inputs.shape)} and {tuple(targets.shape)}"
-        )
-    for name, array in (("inputs", inputs), ("targets", targets)):
-        if not bool(torch.isfinite(torch.as_tensor(array)).all()):
-            raise ValueError(f"{name} hold NaN or infinity")
-    return inputs, targets
-
-
-def check_loss(objective: Objective, loss: Any) -> None:
-    """Refuse a loss that is not the mean of per-sample losses.
-
-    Raises
-    ------
-    ValueError
-        A sample's loss depends on the other samples or on chance, or a module's own mean is another one.
-    """
+    module = objective.model.module
+    layer = None if module is None else batch_statistics_layer(module)
+    if layer is not None:
+        return f"{layer}, so a sample has no gradient of its own{_WAY_OUT} (layers that keep no statistics always mix)"
     rows = slice(0, min(objective.n_samples, _SAMPLES))
     point = objective.model.initial
     with torch.no_grad(), torch.random.fork_rng():
-        together = objective.sample_losses(point, rows)
+        together, again = (objective.sample_losses(point, rows) for _ in range(2))
         alone = torch.cat([objective.sample_losses(point, slice(i, i + 1)) for i in range(rows.stop)])
-        output = objective.model(point, objective.inputs[rows])
-        own = _own_mean(objective, loss, output, objective.targets[rows])
+    if not _close(together, again):
+        return f"the loss of a sample changes from call to call (dropout in training mode?){_WAY_OUT}"
     if not _close(together, alone):
-        raise ValueError(
-            "the loss of a sample changes with the other samples of its batch, or from call to call (dropout in "
-            "training mode?), so it has no gradient of its own; call model.eval() or use another loss"
-        )
-    if own is not None and not _close(own, together.mean()):
+        return f"the loss of a sample changes with the other samples of its batch{_WAY_OUT}"
+    return None
+
+
+def check_loss(objective: Objective, loss: Any) -> None:
+    """Refuse a loss module whose own mean is not the mean of its per-sample values.
+
+    Raises
+    ------
+    ValueError
+        It weighs the samples.
+    """
+    if not isinstance(loss, torch.nn.Module) or getattr(loss, "reduction", "none") != "mean":
+        return
+    rows = slice(0, min(objective.n_samples, _SAMPLES))
+    with torch.no_grad(), torch.random.fork_rng():
+        output = objective.outputs_of(objective.model.initial, rows)
+        own = copy.deepcopy(loss).to(objective.model.initial)(output, take(objective.targets, rows))
+        mean = objective.losses_of(output, rows).mean()
+    if not _close(own, mean):
         raise ValueError(
             f"{type(loss).__name__} returns {float(own):.6g}, but the mean of its per-sample values is "
-            f"{float(together.mean()):.6g} (class weights?); give a callable (output, target) -> (n,) instead"
+            f"{float(mean):.6g} (class weights?); give a callable (output, target) -> (n,) instead"
         )
-
-
-def _own_mean(objective: Objective, loss: Any, output: Tensor, target: Tensor) -> Tensor | None:
-    if not isinstance(loss, torch.nn.Module) or getattr(loss, "reduction", "none") != "mean":
-        return None
-    own: Tensor = copy.deepcopy(loss).to(objective.model.initial)(output, target)
-    return own
 
 
 def _close(a: Tensor, b: Tensor) -> bool:

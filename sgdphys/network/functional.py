@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,23 +14,75 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from torch import Tensor
 
-__all__ = ["FlatModel", "plain_attention"]
+__all__ = ["FlatFunction", "FlatModel", "batch_statistics_layer", "differentiable_kernels"]
 
 
-def plain_attention() -> AbstractContextManager[Any]:
-    """Return a context in which attention uses the kernel that has second derivatives and vectorises."""
-    return sdpa_kernel(SDPBackend.MATH)
+@contextmanager
+def differentiable_kernels(module: torch.nn.Module | None) -> Iterator[None]:
+    """Use, inside, the kernels that have second derivatives, forward mode and vmap.
+
+    The mathematical form of attention, encoder layers without their fast path, recurrent layers without cuDNN (which
+    has no double backward). These are settings of the process: enter it around threads, not inside each of them.
+
+    Parameters
+    ----------
+    module
+        The model that will run; cuDNN is left alone unless it has a recurrent layer.
+
+    Yields
+    ------
+    None
+    """
+    recurrent = module is not None and any(isinstance(layer, torch.nn.RNNBase) for layer in module.modules())
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    with ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        torch.backends.mha.set_fastpath_enabled(False)
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fast_path)
+        if recurrent and torch.cuda.is_available():
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        yield
 
 
-class FlatModel:
+class _Flat:
+    """Named parameters of given shapes, laid out in one vector."""
+
+    def __init__(self, parameters: Mapping[str, Tensor]) -> None:
+        self.names = tuple(parameters)
+        self.shapes = tuple(p.shape for p in parameters.values())
+        self.sizes = tuple(math.prod(shape) for shape in self.shapes)
+        self.dim = sum(self.sizes)
+        self.initial = torch.cat([p.detach().reshape(-1) for p in parameters.values()])
+
+    def pieces(self, flat: Tensor) -> list[Tensor]:
+        """Cut flat vectors (..., dim) into the parameters, each (..., *shape)."""
+        parts = torch.split(flat, list(self.sizes), dim=-1)
+        return [part.reshape(*flat.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def named(self, pieces: list[Tensor]) -> dict[str, Tensor]:
+        """Return the parameters by name."""
+        return dict(zip(self.names, pieces, strict=True))
+
+    @property
+    def layers(self) -> dict[str, slice]:
+        """Where each layer (the module that owns parameters) lies in the flat vector."""
+        bounds: dict[str, slice] = {}
+        end = 0
+        for name, size in zip(self.names, self.sizes, strict=True):
+            layer = name.rpartition(".")[0] or name
+            start = bounds[layer].start if layer in bounds else end
+            end += size
+            bounds[layer] = slice(start, end)
+        return bounds
+
+
+class FlatModel(_Flat):
     """A private copy of a module, called with parameters cut from a flat vector.
 
-    The vector lists the trainable parameters in the order of ``named_parameters``, each row by row. Frozen parameters
-    and buffers stay as they are in the module.
+    The vector lists the trainable parameters in the order of ``named_parameters``, each row by row; a weight that
+    several layers share stands there once. Frozen parameters and buffers stay as they are in the module.
 
     Parameters
     ----------
@@ -35,36 +90,70 @@ class FlatModel:
         The model; it is copied.
     device, dtype
         Where the copy lives and its floating type.
+    select
+        Patterns of the names of the parameters to take, as ``"layer3.*"``; None for all that are trainable.
 
     Raises
     ------
     ValueError
-        The module has no trainable parameter, or a layer that mixes the samples of a batch.
+        The module has no trainable parameter, or none of that name.
     """
 
-    def __init__(self, module: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> None:
-        _refuse_batch_statistics(module)
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        device: torch.device,
+        dtype: torch.dtype,
+        select: tuple[str, ...] | None = None,
+    ) -> None:
         self.module = copy.deepcopy(module).to(device=device, dtype=dtype)
-        trainable = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
+        trainable = {name: p for name, p in self.module.named_parameters() if p.requires_grad}
         if not trainable:
             raise ValueError(f"{type(module).__name__} has no trainable parameter")
-        self.names = tuple(name for name, _ in trainable)
-        self.shapes = tuple(p.shape for _, p in trainable)
-        self.sizes = tuple(math.prod(shape) for shape in self.shapes)
-        self.dim = sum(self.sizes)
-        self.initial = torch.cat([p.detach().reshape(-1) for _, p in trainable])
+        super().__init__(_selected(trainable, select))
         self.module.requires_grad_(False)
 
-    def pieces(self, flat: Tensor) -> list[Tensor]:
-        """Cut flat vectors (..., dim) into the parameters, each (..., *shape)."""
-        parts = torch.split(flat, list(self.sizes), dim=-1)
-        return [part.reshape(*flat.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+    @property
+    def keeps_statistics(self) -> bool:
+        """Whether a call changes buffers: running statistics in training mode."""
+        return any(getattr(layer, "track_running_stats", False) and layer.training for layer in self.module.modules())
 
-    def call(self, pieces: list[Tensor], inputs: Tensor) -> Tensor:
-        """Return the module's output with these parameters."""
-        return functional_call(self.module, dict(zip(self.names, pieces, strict=True)), (inputs,))  # type: ignore[no-any-return]
+    def set_mode(self, *, training: bool) -> None:
+        """Put the private copy into training or evaluation mode."""
+        self.module.train(training)
 
-    def __call__(self, flat: Tensor, inputs: Tensor) -> Tensor:
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """Buffers of the module by name: running statistics and whatever else it keeps."""
+        return dict(self.module.named_buffers())
+
+    def call(self, pieces: list[Tensor], inputs: Any, buffers: Mapping[str, Tensor] | None = None) -> Any:
+        """Return the module's output with these parameters.
+
+        Parameters
+        ----------
+        pieces
+            The parameters.
+        inputs
+            A tensor, a tuple of arguments or a dictionary of keyword arguments.
+        buffers
+            Buffers to use and, for running statistics, to change in place; default copies of the module's.
+
+        Returns
+        -------
+        Tensor or tree of them
+            The output.
+        """
+        state = self.named(pieces)
+        if buffers is not None:
+            state.update(buffers)
+        elif self.keeps_statistics:
+            state.update({name: buffer.clone() for name, buffer in self.module.named_buffers()})
+        if isinstance(inputs, dict):
+            return functional_call(self.module, state, (), inputs)
+        return functional_call(self.module, state, inputs if isinstance(inputs, tuple) else (inputs,))
+
+    def __call__(self, flat: Tensor, inputs: Any) -> Any:
         """Return the module's output at one flat parameter vector (dim,)."""
         return self.call(self.pieces(flat), inputs)
 
@@ -75,11 +164,57 @@ class FlatModel:
         return twin
 
 
-def _refuse_batch_statistics(module: torch.nn.Module) -> None:
+class FlatFunction(_Flat):
+    """A function (parameters by name, batch) -> losses (n,), called with parameters cut from a flat vector.
+
+    It is a model whose output is the loss itself, so all that holds of models and losses holds of it.
+
+    Parameters
+    ----------
+    function
+        The per-sample losses.
+    parameters
+        Parameters by name; they are copied.
+    """
+
+    module = None
+    keeps_statistics = False
+
+    def __init__(self, function: Callable[[dict[str, Tensor], Any], Tensor], parameters: Mapping[str, Tensor]) -> None:
+        super().__init__(parameters)
+        self.function = function
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """A function keeps none."""
+        return {}
+
+    def call(self, pieces: list[Tensor], inputs: Any, buffers: Mapping[str, Tensor] | None = None) -> Any:  # noqa: ARG002
+        """Return the losses of a batch with these parameters."""
+        return self.function(self.named(pieces), inputs)
+
+    def __call__(self, flat: Tensor, inputs: Any) -> Any:
+        """Return the losses of a batch at one flat parameter vector (dim,)."""
+        return self.call(self.pieces(flat), inputs)
+
+    def clone(self) -> FlatFunction:
+        """Return itself: a function has no state."""
+        return self
+
+
+def _selected(parameters: Mapping[str, Tensor], select: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+    if select is None:
+        return parameters
+    for pattern in select:
+        if not any(fnmatchcase(name, pattern) for name in parameters):
+            raise ValueError(f"params={pattern!r} fits none of the trainable parameters {', '.join(parameters)}")
+    return {name: p for name, p in parameters.items() if any(fnmatchcase(name, pattern) for pattern in select)}
+
+
+def batch_statistics_layer(module: torch.nn.Module) -> str | None:
+    """Return the name and kind of a layer that normalises with the statistics of its batch, or None."""
     for name, layer in module.named_modules():
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm) and (layer.training or layer.running_mean is None):
             kind = type(layer).__name__
-            raise ValueError(
-                f"layer {name or kind!r} is {kind} with batch statistics, so a sample has no gradient of its own; "
-                "call model.eval() (with running statistics) or use another normalisation"
-            )
+            return f"layer {name or kind!r} is {kind} with batch statistics"
+    return None

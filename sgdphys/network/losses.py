@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
+from sgdphys.network.batches import count
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["PerSampleLoss", "per_sample_loss", "sample_values"]
 
-PerSampleLoss: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
+PerSampleLoss: TypeAlias = "Callable[[Any, Any], Tensor]"
 
 
 def per_sample_loss(loss: Any, device: torch.device, dtype: torch.dtype) -> PerSampleLoss:
@@ -56,7 +58,7 @@ def _average_of_outputs(values: Tensor) -> Tensor:
     return values if values.ndim <= 1 else values.flatten(1).mean(dim=1)
 
 
-def sample_values(loss: PerSampleLoss, output: Tensor, target: Tensor) -> Tensor:
+def sample_values(loss: PerSampleLoss, output: Any, target: Any) -> Tensor:
     """Return the losses of a batch.
 
     Returns
@@ -70,10 +72,11 @@ def sample_values(loss: PerSampleLoss, output: Tensor, target: Tensor) -> Tensor
         The loss does not return one value per sample.
     """
     values = loss(output, target)
-    if not isinstance(values, torch.Tensor) or values.shape != output.shape[:1]:
+    n_samples = count(target)
+    if not isinstance(values, torch.Tensor) or values.shape != (n_samples,):
         shape = tuple(getattr(values, "shape", ()))
         raise ValueError(
-            f"loss must return one value per sample, shape ({len(output)},), got shape {shape}; "
+            f"loss must return one value per sample, shape ({n_samples},), got shape {shape}; "
             "return the values before averaging"
         )
     return values

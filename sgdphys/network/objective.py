@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.func import vmap
 
-from sgdphys.network.functional import plain_attention
+from sgdphys.network.batches import count, leaves, map_leaves, take
+from sgdphys.network.functional import differentiable_kernels
 from sgdphys.network.losses import sample_values
 from sgdphys.network.memory import WORKING_BYTES, saved_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
-    from sgdphys.network.functional import FlatModel
+    from sgdphys.network.functional import FlatFunction, FlatModel
     from sgdphys.network.losses import PerSampleLoss
 
 __all__ = ["Objective"]
@@ -29,13 +31,17 @@ class Objective:
     r"""The regularised loss on tensors, evaluated in pieces that fit into memory.
 
     .. math:: f(x) = \frac1N \sum_i \ell_i(x) + \frac{\mathrm{wd}}{2} |x|^2
+
+    ``inputs`` and ``targets`` are trees of tensors with the samples on their first axis. ``obstacle`` says why a sample
+    has no loss of its own (batch statistics, dropout), or is None: then f is no function and only batches are.
     """
 
-    model: FlatModel
+    model: FlatModel | FlatFunction
     loss: PerSampleLoss
-    inputs: Tensor
-    targets: Tensor
+    inputs: Any
+    targets: Any
     weight_decay: float
+    obstacle: str | None = None
 
     @property
     def dim(self) -> int:
@@ -45,7 +51,7 @@ class Objective:
     @property
     def n_samples(self) -> int:
         """Number of samples N."""
-        return len(self.inputs)
+        return count(self.targets)
 
     @cached_property
     def bytes_per_sample(self) -> int:
@@ -55,12 +61,17 @@ class Objective:
         kept = self._kept_bytes(many) - (
             self._kept_bytes(few) if few else 0
         )  # what does not grow with the batch drops out
-        own = self.inputs[0].numel() * self.inputs.element_size()
+        own: int = sum(leaf[0].numel() * leaf.element_size() for leaf in leaves(self.inputs))
         return max(kept // (many - few), 0) + own + 64
 
     def _kept_bytes(self, n_samples: int) -> int:
         point = self.model.initial.clone().requires_grad_()
-        return saved_bytes(lambda: self.sample_losses(point, slice(0, n_samples)).sum())
+        with torch.random.fork_rng():
+            return saved_bytes(lambda: self.sample_losses(point, slice(0, n_samples)).sum())
+
+    def context(self) -> AbstractContextManager[None]:
+        """Return a context in which the model has second derivatives, forward mode and vmap."""
+        return differentiable_kernels(self.model.module)
 
     def rows(self, extra_bytes: int = 0, factor: int = 1) -> Iterator[slice]:
         """Yield pieces of the data set whose activations, times ``factor``, and ``extra_bytes`` a sample fit memory."""
@@ -68,24 +79,32 @@ class Objective:
         for start in range(0, self.n_samples, size):
             yield slice(start, min(start + size, self.n_samples))
 
+    def outputs_of(self, point: Tensor, rows: slice) -> Any:
+        """Return the model's outputs for some samples at one point: a tensor (n, ...) or a tree of them."""
+        return self.model(point, take(self.inputs, rows))
+
+    def losses_of(self, output: Any, rows: slice) -> Tensor:
+        """Return the unregularised losses (n,) of some samples, given the model's outputs for them."""
+        return sample_values(self.loss, output, take(self.targets, rows))
+
     def sample_losses(self, point: Tensor, rows: slice) -> Tensor:
         """Return the unregularised losses of some samples at one point, (n,)."""
-        return sample_values(self.loss, self.model(point, self.inputs[rows]), self.targets[rows])
+        return self.losses_of(self.outputs_of(point, rows), rows)
 
-    def outputs(self, points: Tensor, inputs: Tensor) -> Tensor:
-        """Return the model's outputs at points (point, d), (point, sample, ...)."""
+    def outputs(self, points: Tensor, inputs: Any) -> Any:
+        """Return the model's outputs at points (point, d), (point, sample, ...) or a tree of such tensors."""
         pieces = self.model.pieces(points)
         if len(points) == 1:
-            return self.model.call([piece[0] for piece in pieces], inputs)[None]
-        with plain_attention():
+            return map_leaves(lambda leaf: leaf[None], self.model.call([piece[0] for piece in pieces], inputs))
+        with self.context():
             return vmap(self.model.call, in_dims=(0, None))(pieces, inputs)
 
     def summed_losses(self, points: Tensor, rows: slice) -> Tensor:
         """Return the sum of the unregularised losses of some samples at each point, (point,)."""
-        output = self.outputs(points, self.inputs[rows])
-        target = self.targets[rows]
-        repeated = target.expand(len(points), *target.shape).flatten(0, 1)
-        return sample_values(self.loss, output.flatten(0, 1), repeated).view(len(points), -1).sum(dim=1)
+        output = self.outputs(points, take(self.inputs, rows))
+        target = map_leaves(lambda leaf: leaf.expand(len(points), *leaf.shape).flatten(0, 1), take(self.targets, rows))
+        flat = map_leaves(lambda leaf: leaf.flatten(0, 1), output)
+        return sample_values(self.loss, flat, target).view(len(points), -1).sum(dim=1)
 
     def potential(self, points: Tensor) -> Tensor:
         """Return f at points (point, d), (point,)."""

@@ -4,43 +4,45 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 from sgdphys.checks import whole_number
-from sgdphys.network.checks import check_data, check_loss
+from sgdphys.network.checks import check_loss, obstacle_to_samples
 from sgdphys.network.curvature.hessian import Curvature
-from sgdphys.network.functional import FlatModel
+from sgdphys.network.evaluation import PointEvaluation
+from sgdphys.network.functional import FlatFunction, FlatModel
+from sgdphys.network.intake import ToBatch, samples_of, tree_of
 from sgdphys.network.losses import per_sample_loss
 from sgdphys.network.minimum import minimise
 from sgdphys.network.noise.gradient_noise import GradientNoise
-from sgdphys.network.noise.per_sample import gradient_rows, sample_gradients
 from sgdphys.network.objective import Objective
-from sgdphys.network.tensors import like, to_numpy, to_tensor, usable_device
+from sgdphys.network.tensors import usable_device
 from sgdphys.network.threads import few_threads
 from sgdphys.network.twins.quadratic import Twin, twin_of
-from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
-
-    Array = NDArray[np.float64]
 
 __all__ = ["Network"]
 
 
-class Network:
+class Network(PointEvaluation):
     r"""A network, its loss and its data set: the regularised loss as a landscape, measured at one point.
 
     .. math:: f(x) = \frac1N \sum_i \ell_i(x) + \frac{\mathrm{wd}}2 |x|^2
 
     with x the flat vector of trainable parameters in the order of ``named_parameters``. Gradient, Hessian, minimum and
     twin are those of this f, weight decay included. The user's model is copied: its mode, buffers and ``requires_grad``
-    stay as they are.
+    stay as they are, and so does torch's random state.
+
+    A model with batch statistics or dropout in training mode has no f: it can be trained (``sgdphys.train``) and its
+    noise measured by batches (``noise(unit="batch")``); everything else says so and names the way out.
 
     Parameters
     ----------
@@ -52,9 +54,18 @@ class Network:
         ``torch.nn.MSELoss`` is the mean over outputs of the squared residual: for one output twice the half squared
         residual, so curvature is 2 times and noise covariance 4 times as large.
     data
-        ``(inputs, targets)``, arrays or tensors with one row a sample.
+        ``(inputs, targets)`` with one row a sample; a torch Dataset, a DataLoader (read once, in the order of its data
+        set), a list of batches or a dictionary of arrays, whose ``"labels"`` are the targets.
+    to_batch
+        Makes (inputs, targets) of a batch of any other form. A tuple of inputs goes to the model as its arguments, a
+        dictionary as its keyword arguments.
+    params
+        Pattern, or several, of the names of the parameters that x consists of, as ``"layer3.*"``; the others stay
+        fixed. Default all that require a gradient.
+    mode
+        ``"train"`` or ``"eval"`` for the private copy; default the mode in which the model comes.
     weight_decay
-        Coefficient wd, not negative.
+        Coefficient wd of (wd/2)|x|^2, not negative.
     device
         torch device; default the CPU.
     dtype
@@ -63,8 +74,8 @@ class Network:
     Raises
     ------
     ValueError
-        Data of unequal length, empty or not finite; a loss that is not per sample; a layer or mode that mixes samples
-        or draws random numbers (batch statistics, dropout in training mode); a weight decay that is negative.
+        Data of unequal length, empty or not finite; a loss that is not per sample; a pattern that fits no parameter; a
+        weight decay that is negative.
     TypeError
         The loss cannot be called.
     """
@@ -73,58 +84,89 @@ class Network:
         self,
         model: torch.nn.Module,
         loss: Any,
-        data: tuple[Any, Any],
+        data: Any,
         *,
+        to_batch: ToBatch | None = None,
+        params: str | tuple[str, ...] | list[str] | None = None,
+        mode: Literal["train", "eval"] | None = None,
         weight_decay: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if not (math.isfinite(weight_decay) and weight_decay >= 0):
-            raise ValueError(f"weight_decay must be finite and not negative, got {weight_decay}")
+        if mode not in {None, "train", "eval"}:
+            raise ValueError(f"mode must be 'train', 'eval' or None, got {mode!r}")
         kind: dict[str, Any] = {"device": usable_device(device), "dtype": dtype or torch.float64}
-        inputs, targets = (to_tensor(array, **kind) for array in check_data(data))
-        self._objective = Objective(
-            FlatModel(model, **kind), per_sample_loss(loss, **kind), inputs, targets, float(weight_decay)
-        )
-        self._point = self._objective.model.initial
-        self._names = {"model": type(model).__name__, "loss": getattr(loss, "__qualname__", type(loss).__name__)}
+        samples = samples_of(data, to_batch, **kind)
+        flat = FlatModel(model, **kind, select=(params,) if isinstance(params, str) else tuple(params or ()) or None)
+        if mode is not None:
+            flat.set_mode(training=mode == "train")
+        names = {"model": type(model).__name__, "loss": getattr(loss, "__qualname__", type(loss).__name__)}
+        self._begin(Objective(flat, per_sample_loss(loss, **kind), *samples, _decay(weight_decay)), names)
         check_loss(self._objective, loss)
+
+    @classmethod
+    def from_function(
+        cls,
+        per_sample: Callable[[dict[str, Tensor], Any], Tensor],
+        params: Mapping[str, Any],
+        data: Any,
+        *,
+        weight_decay: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Network:
+        """Return the network of a function of parameters and a batch, where there is no module and no separate loss.
+
+        Parameters
+        ----------
+        per_sample
+            (parameters by name, batch) -> losses (n,), in torch operations.
+        params
+            Starting parameters by name, arrays or tensors.
+        data
+            An array, or a tuple or dictionary of arrays, with the samples on the first axis; a batch is some of its
+            rows.
+        weight_decay, device, dtype
+            As for ``Network``.
+
+        Returns
+        -------
+        Network
+            All that ``Network`` does but what needs separate outputs (the Gauss-Newton and Fisher matrices).
+
+        Raises
+        ------
+        ValueError
+            ``params`` is no dictionary, or as for ``Network``.
+        TypeError
+            ``per_sample`` cannot be called.
+        """
+        kind: dict[str, Any] = {"device": usable_device(device), "dtype": dtype or torch.float64}
+        if not isinstance(params, Mapping) or not params:
+            raise ValueError(f"params must be a dictionary of arrays by name, got {type(params).__name__}")
+        if not callable(per_sample):
+            raise TypeError(f"per_sample must be a function (parameters, batch) -> (n,), got {per_sample!r:.60}")
+        start = {
+            name: tree_of(np.asarray(value, float) if not torch.is_tensor(value) else value, **kind)
+            for name, value in params.items()
+        }
+        inputs, numbers = samples_of((data, _row_numbers(data)), None, **kind)
+        network = cls.__new__(cls)
+        name = getattr(per_sample, "__qualname__", type(per_sample).__name__)
+        objective = Objective(FlatFunction(per_sample, start), _output_itself, inputs, numbers, _decay(weight_decay))
+        network._begin(objective, {"model": name, "loss": name})
+        return network
+
+    def _begin(self, objective: Objective, names: dict[str, str]) -> None:
+        self._objective = replace(objective, obstacle=obstacle_to_samples(objective))
+        self._point = objective.model.initial
+        self._names = names
 
     def __repr__(self) -> str:
         text = f"Network({self._names['model']}, d={self.dim}, N={self.n_samples}"
-        if self.dim * self.n_samples <= 10**8:  # else the gradient takes longer than a repr should
+        if self._objective.obstacle is None and self.dim * self.n_samples <= 10**8:  # else it takes too long for a repr
             text += f", loss {self.loss_value:.5g}, gradient norm {self.residual_gradient_norm:.2g}"
         return f"{text})"
-
-    @property
-    def dim(self) -> int:
-        """Number of parameters d."""
-        return self._objective.dim
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples N."""
-        return self._objective.n_samples
-
-    @property
-    def weight_decay(self) -> float:
-        """Coefficient wd of (wd/2)|x|^2 in the loss."""
-        return self._objective.weight_decay
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the private copy of model and data."""
-        return self._point.device
-
-    @property
-    def objective(self) -> Objective:
-        """The regularised loss on tensors."""
-        return self._objective
-
-    @property
-    def parameters(self) -> Array:
-        """The point x, (d,)."""
-        return to_numpy(self._point)
 
     @cached_property
     def loss_value(self) -> float:
@@ -143,86 +185,6 @@ class Network:
             other.__dict__.pop(name, None)
         other._point = self._rows(parameters)[0].clone()
         return other
-
-    @few_threads
-    def potential(self, x: Any = None) -> Any:
-        """Return the regularised loss f.
-
-        Parameters
-        ----------
-        x
-            Points (particle, d), or one point (d,); default the network's own point.
-
-        Returns
-        -------
-        array
-            (particle,), or a zero-dimensional array for one point; the same kind of array as ``x``, in loss.
-        """
-        return self._as_given(self._objective.potential(self._rows(x)), x)
-
-    @few_threads
-    def gradient(self, x: Any = None) -> Any:
-        """Return the gradient of f at points ``x`` as in ``potential``; the shape of ``x``, in loss/x."""
-        return self._as_given(self._objective.gradient(self._rows(x)), x)
-
-    @few_threads
-    def hessian(self, x: Any = None) -> Any:
-        """Return the dense Hessians of f at points ``x`` as in ``potential``, (particle, d, d) or (d, d).
-
-        Refused with MemoryLimitError when they do not fit into memory.
-
-        Parameters
-        ----------
-        x
-            Points as in ``potential``.
-
-        Returns
-        -------
-        array
-            Symmetric matrices, in loss/x^2.
-        """
-        points = self._rows(x)
-        what = f"the dense Hessian at {len(points)} points of {self.dim} parameters"
-        refuse_above_memory(2 * len(points) * self.dim**2 * 8, what, "use curvature().top(k)")
-        matrices = np.stack([Curvature(self._objective, point).dense() for point in points])
-        return self._as_given(torch.as_tensor(matrices).to(points), x)
-
-    @few_threads
-    def outputs(self, inputs: Any, x: Any = None) -> Any:
-        """Return the model's outputs.
-
-        Parameters
-        ----------
-        inputs
-            Inputs (sample, ...), for example of a test set.
-        x
-            Points as in ``potential``.
-
-        Returns
-        -------
-        array
-            (particle, sample, ...), or (sample, ...) for one point.
-        """
-        samples = to_tensor(inputs, device=self._point.device, dtype=self._point.dtype)
-        with torch.no_grad():
-            outputs = torch.cat([self._objective.outputs(point[None], samples) for point in self._rows(x)])
-        return self._as_given(outputs, x)
-
-    @few_threads
-    def per_sample_gradients(self) -> Array:
-        """Return the gradients of all samples at the point, (sample, d), weight decay included.
-
-        Their mean is ``gradient()``. Refused with MemoryLimitError when they do not fit into memory.
-
-        Returns
-        -------
-        numpy.ndarray
-            In loss/x.
-        """
-        what = f"the gradients of {self.n_samples} samples with {self.dim} parameters"
-        refuse_above_memory(2 * self.n_samples * self.dim * 8, what, "use noise(), which needs none of them")
-        pieces = [sample_gradients(self._objective, self._point, rows) for rows in gradient_rows(self._objective)]
-        return to_numpy(torch.cat(pieces) + self.weight_decay * self._point)
 
     @few_threads
     def minimum(self, tolerance: float = 1e-7, max_iterations: int = 20_000) -> Network:
@@ -251,15 +213,15 @@ class Network:
         if not tolerance > 0:
             raise ValueError(f"tolerance must be positive, got {tolerance}")
         whole_number("max_iterations", max_iterations)
-        return self.at(minimise(self._objective, self._point, tolerance, max_iterations))
+        return self.at(minimise(self._sampled, self._point, tolerance, max_iterations))
 
     def noise(self) -> GradientNoise:
         """Return the centred covariance of the per-sample gradients at the point."""
-        return GradientNoise(self._objective, self._point)
+        return GradientNoise(self._sampled, self._point)
 
     def curvature(self) -> Curvature:
         """Return the Hessian of f at the point."""
-        return Curvature(self._objective, self._point)
+        return Curvature(self._sampled, self._point)
 
     @few_threads
     def twin(self, rank: int = 20) -> Twin:
@@ -286,13 +248,19 @@ class Network:
         sizes = {"dim": self.dim, "n_samples": self.n_samples}
         return {**self._names, **sizes, "weight_decay": self.weight_decay, "dtype": str(self._point.dtype)}
 
-    def _rows(self, x: Any) -> Tensor:
-        points = self._point[None] if x is None else to_tensor(x, device=self._point.device, dtype=self._point.dtype)
-        points, d = points if points.ndim == 2 else points[None], self.dim
-        if points.ndim != 2 or points.shape[1] != d:
-            raise ValueError(f"parameters must have shape (particle, {d}) or ({d},), got {tuple(np.shape(x))}")
-        return points
 
-    @staticmethod
-    def _as_given(result: Tensor, x: Any) -> Any:
-        return like(x, result if np.ndim(x) == 2 else result[0])
+def _decay(weight_decay: float) -> float:
+    if not (math.isfinite(weight_decay) and weight_decay >= 0):
+        raise ValueError(f"weight_decay must be finite and not negative, got {weight_decay}")
+    return float(weight_decay)
+
+
+def _row_numbers(data: Any) -> Any:
+    first = data
+    while isinstance(first, Mapping | tuple):
+        first = next(iter(first.values())) if isinstance(first, Mapping) else first[0]
+    return np.arange(len(first))
+
+
+def _output_itself(output: Tensor, target: Tensor) -> Tensor:  # noqa: ARG001 - the output of a function is its loss
+    return output

@@ -47,20 +47,52 @@ def test_the_users_model_is_left_alone():
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
+MEASUREMENTS = [
+    Network.potential,
+    Network.gradient,
+    Network.hessian,
+    Network.per_sample_gradients,
+    Network.minimum,
+    Network.noise,
+    Network.curvature,
+    lambda network: network.twin(rank=1),
+]
+
+
+@pytest.mark.parametrize("measure", MEASUREMENTS)
 @pytest.mark.parametrize("layer", [torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3, track_running_stats=False).eval()])
-def test_batch_statistics_are_refused(layer):
+def test_with_batch_statistics_nothing_is_measured_by_sample(layer, measure):
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), layer)
-    with pytest.raises(ValueError, match=r"layer '1' is BatchNorm1d with batch statistics.*model\.eval\(\)"):
-        FlatModel(model, CPU, DOUBLE)
+    data = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 3
+    network = Network(model, torch.nn.CrossEntropyLoss(), data)
+    with pytest.raises(
+        ValueError, match=r"layer '1' is BatchNorm1d with batch statistics.*model\.eval\(\).*unit='batch'"
+    ):
+        measure(network)
 
 
-def test_dropout_in_training_mode_is_refused_without_using_up_random_numbers():
+def test_running_statistics_of_the_private_copy_do_not_move():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    data = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 3
+    network = Network(model, torch.nn.CrossEntropyLoss(), data)
+    before = {name: buffer.clone() for name, buffer in network.objective.model.buffers.items()}
+    network.objective.sample_losses(network.objective.model.initial, slice(0, 20))
+    assert len(before) == 3
+    assert all(torch.equal(before[name], value) for name, value in network.objective.model.buffers.items())
+
+
+@pytest.mark.parametrize("measure", MEASUREMENTS)
+def test_dropout_in_training_mode_is_refused_without_using_up_random_numbers(measure):
     model = torch.nn.Sequential(torch.nn.Linear(3, 40), torch.nn.Dropout(0.5), torch.nn.Linear(40, 2))
     data = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
     generator = torch.get_rng_state()
+    network = Network(model, torch.nn.CrossEntropyLoss(), data)
     with pytest.raises(ValueError, match=r"dropout in training mode\?.*call model\.eval\(\)"):
-        Network(model, torch.nn.CrossEntropyLoss(), data)
+        measure(network)
     assert torch.equal(torch.get_rng_state(), generator)
+    evaluated = Network(model, torch.nn.CrossEntropyLoss(), data, mode="eval")
+    assert np.isfinite(evaluated.noise().trace())
+    assert model.training
 
 
 def test_a_model_without_parameters_is_refused():

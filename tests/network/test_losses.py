@@ -74,7 +74,7 @@ def test_the_users_loss_module_stays_as_it_is():
 )
 def test_a_loss_that_is_no_mean_of_samples_is_refused(loss, targets, message):
     with pytest.raises(ValueError, match=message):
-        network(loss, targets)
+        network(loss, targets).noise()
 
 
 def test_what_cannot_be_called_is_refused():

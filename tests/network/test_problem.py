@@ -91,7 +91,7 @@ def test_single_precision_on_request(classes):
     [
         ((np.ones((5, 3)), np.ones(4)), {}, r"same number of rows.* got shapes \(5, 3\) and \(4,\)"),
         ((np.ones((0, 3)), np.ones(0)), {}, "at least one"),
-        (np.ones((5, 3)), {}, r"data must be the pair \(inputs, targets\), got ndarray"),
+        (np.ones((5, 3)), {}, r"data must be the pair \(inputs, targets\), a Dataset.* got ndarray"),
         ((np.full((5, 3), np.inf), np.zeros(5, int)), {}, "inputs hold NaN or infinity"),
         ((np.ones((5, 3)), np.zeros(5, int)), {"weight_decay": -1.0}, "weight_decay must be finite and not negative"),
         ((np.ones((5, 3)), np.zeros(5, int)), {"weight_decay": np.nan}, "got nan"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.func import vmap
 
-from sgdphys.network.functional import plain_attention
+from sgdphys.network.batches import map_leaves, take
 from sgdphys.network.losses import sample_values
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ class ReplicaGroup:
         at_once = max(1, _INDICES // (self.count * self.sgd.batch_size))
         for start in range(first_step, first_step + n_steps, at_once):
             some = min(at_once, first_step + n_steps - start)
-            with plain_attention():
-                for step, indices in enumerate(self.stream.draw(start, some, self.first, self.count), start=start):
-                    self._step(indices, intake=1.0 if step == 0 else 1 - self.sgd.dampening)
+            for step, indices in enumerate(self.stream.draw(start, some, self.first, self.count), start=start):
+                self._step(indices, intake=1.0 if step == 0 else 1 - self.sgd.dampening)
 
     def _step(self, indices: Tensor, intake: float) -> None:
         gradients = torch.autograd.grad(self._total_loss(indices), self._weights)
@@ -94,7 +93,5 @@ class ReplicaGroup:
 
     def _total_loss(self, indices: Tensor) -> Tensor:
         data = self.objective
-        chosen = indices.reshape(-1)
-        inputs = data.inputs.index_select(0, chosen).view(*indices.shape, *data.inputs.shape[1:])
-        output = self._outputs(self._weights, inputs).flatten(0, 1)
-        return sample_values(data.loss, output, data.targets.index_select(0, chosen)).sum() / self.sgd.batch_size
+        output = map_leaves(lambda leaf: leaf.flatten(0, 1), self._outputs(self._weights, take(data.inputs, indices)))
+        return sample_values(data.loss, output, take(data.targets, indices.reshape(-1))).sum() / self.sgd.batch_size

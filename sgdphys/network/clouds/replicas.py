@@ -55,6 +55,7 @@ class Replicas:
     """
 
     def __init__(self, objective: Objective, sgd: SGD, key: int, state: State, threads: int | None) -> None:
+        self._objective = objective
         self._threads = available_threads() if threads is None else threads
         self._step = state.step
         self._shape = tuple(state.positions.shape)
@@ -71,7 +72,9 @@ class Replicas:
         """Return the replicas of a group and the threads that torch may use inside each."""
         count = self._shape[0]
         work = count * sgd.batch_size * objective.bytes_per_sample
-        useful = min(self._threads, max(1, work // _BYTES_PER_THREAD)) if objective.inputs.device.type == "cpu" else 1
+        useful = (
+            min(self._threads, max(1, work // _BYTES_PER_THREAD)) if objective.model.initial.device.type == "cpu" else 1
+        )
         size = -(-count // min(count, max(useful, work // (4 * WORKING_BYTES))))
         return size, max(1, useful * size // count)
 
@@ -82,6 +85,7 @@ class Replicas:
         frames = {name: np.empty((len(saved), *self._shape), storage) for name in self._names}
         stops = sorted({*saved.tolist(), *np.linspace(self._step, last, _PARTS + 1).round().astype(int).tolist()})
         with (
+            self._objective.context(),
             threads_inside(self._torch_threads),
             ThreadPoolExecutor(len(self._groups)) as pool,
             progress_bar("train", last - self._step, "steps", shown=progress) as bar,

@@ -11,7 +11,6 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.network.curvature.lanczos import leading_eigenpairs
-from sgdphys.network.functional import plain_attention
 from sgdphys.network.tensors import by_columns, to_numpy
 from sgdphys.network.threads import few_threads
 from sgdphys.simulation.memory import refuse_above_memory
@@ -59,7 +58,7 @@ class Curvature:
     def product(self, v: Tensor) -> Tensor:
         """Return H v for a tensor (d,)."""
         result = self.objective.weight_decay * v
-        with plain_attention():
+        with self.objective.context():
             for leaf, g in self._gradients():
                 result = result + torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
         return result

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.func import grad, vmap
 
-from sgdphys.network.functional import plain_attention
+from sgdphys.network.batches import map_leaves, take
+from sgdphys.network.losses import sample_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +30,13 @@ def gradient_rows(objective: Objective) -> list[slice]:
 def sample_gradients(objective: Objective, point: Tensor, rows: slice) -> Tensor:
     """Return the gradients (n, d) of the unregularised losses of some samples at one point."""
 
-    def loss_of_one(flat: Tensor, sample: Tensor, target: Tensor) -> Tensor:
-        return objective.loss(objective.model(flat, sample[None]), target[None])[0]
+    def loss_of_one(flat: Tensor, sample: Any, target: Any) -> Tensor:
+        one, its_target = (map_leaves(lambda leaf: leaf[None], tree) for tree in (sample, target))
+        return sample_values(objective.loss, objective.model(flat, one), its_target)[0]
 
     gradients = vmap(grad(loss_of_one), in_dims=(None, 0, 0))
-    with plain_attention():
-        result: Tensor = gradients(point, objective.inputs[rows], objective.targets[rows])
+    with objective.context():
+        result: Tensor = gradients(point, take(objective.inputs, rows), take(objective.targets, rows))
     return result
 
 
@@ -50,13 +52,13 @@ class SampleJacobian:
 
     def times(self, v: Tensor) -> Tensor:
         """Return J v, (sample,)."""
-        with plain_attention():
+        with self.objective.context():
             return torch.cat([torch.autograd.grad(g, u, v, retain_graph=True)[0] for _, _, _, u, g in self._graphs()])
 
     def transposed_times(self, w: Tensor) -> Tensor:
         """Return J' w, (parameter,)."""
         result = torch.zeros_like(self.point)
-        with plain_attention():
+        with self.objective.context():
             for rows, leaf, losses, _, _ in self._graphs():
                 result += torch.autograd.grad(losses, leaf, w[rows], retain_graph=True)[0]
         return result

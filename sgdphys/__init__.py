@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from sgdphys import (
         analysis,
+        data,
         fokker_planck,
         integrators,
         landscapes,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "analysis",
+    "data",
     "fokker_planck",
     "integrators",
     "landscapes",
@@ -58,7 +60,7 @@ _NAMES = {
 }
 
 __all__ = [
-    "SGD", "Grid", "Network", "SGDSchedule", "__version__", "analysis", "fokker_planck", "integrators", "landscapes",
+    "SGD", "Grid", "Network", "SGDSchedule", "__version__", "analysis", "data", "fokker_planck", "integrators", "landscapes",
     "network", "noises", "observers", "open", "plots", "schedules", "simulate", "sweep", "sweeps", "theory", "train",
 ]  # fmt: skip
 

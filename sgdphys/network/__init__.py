@@ -6,7 +6,7 @@ The only part of the package that imports torch.
 from sgdphys.network.clouds.training import train
 from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.curvature.lanczos import Eigenpairs, leading_eigenpairs
-from sgdphys.network.examples import digits_network
+from sgdphys.network.examples import digits_network, image_network
 from sgdphys.network.noise.gradient_noise import GradientNoise
 from sgdphys.network.problem import Network
 from sgdphys.network.twins.quadratic import Twin
@@ -18,6 +18,7 @@ __all__ = [
     "Network",
     "Twin",
     "digits_network",
+    "image_network",
     "leading_eigenpairs",
     "train",
 ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelledSplit", "data_path", "digits"]
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS = (_PACKAGE / "_data", _PACKAGE.parent / "data")  # in a wheel, in a checkout
 
 

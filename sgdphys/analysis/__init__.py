@@ -9,6 +9,8 @@ from sgdphys.analysis.flatness_measures import flatness
 from sgdphys.analysis.fluctuation_symmetries import fluctuation_symmetry
 from sgdphys.analysis.fluctuation_theorems import hatano_sasa, integral_fluctuation, jarzynski
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
+from sgdphys.analysis.gradient_noise_moments import noise_moments
+from sgdphys.analysis.gradient_noise_scales import fastest_step, noise_scale
 from sgdphys.analysis.h_theorem_monitors import h_theorem
 from sgdphys.analysis.held_out_prediction import held_out
 from sgdphys.analysis.histograms import histogram
@@ -27,8 +29,9 @@ from sgdphys.analysis.uncertainty_relations import uncertainty_ratio
 
 __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "entropy_production_weight", "flatness", "fluctuation_symmetry", "free_energy", "h_theorem",
-    "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift",
-    "path_work", "phase_space", "potential", "potential_distance", "project", "relative_entropy", "stationary_energies",
-    "stationary_energy", "total_variation", "uncertainty_ratio",
+    "entropy_production", "entropy_production_weight", "fastest_step", "flatness", "fluctuation_symmetry",
+    "free_energy", "h_theorem", "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski",
+    "kernel_density", "linear_drift", "noise_moments", "noise_scale", "path_work", "phase_space", "potential",
+    "potential_distance", "project", "relative_entropy", "stationary_energies", "stationary_energy", "total_variation",
+    "uncertainty_ratio",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -51,7 +52,17 @@ def per_sample_loss(loss: Any, device: torch.device, dtype: torch.dtype) -> PerS
         )
     if reduction == "mean":
         module.reduction = "none"
-    return lambda output, target: _average_of_outputs(module(output, target))
+    return _ModuleLoss(module)
+
+
+@dataclass(frozen=True)
+class _ModuleLoss:
+    """A loss module sample by sample; the Fisher matrix asks which module it is."""
+
+    module: Any
+
+    def __call__(self, output: Any, target: Any) -> Tensor:
+        return _average_of_outputs(self.module(output, target))
 
 
 def _average_of_outputs(values: Tensor) -> Tensor:

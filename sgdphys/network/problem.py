@@ -14,7 +14,7 @@ import torch
 
 from sgdphys.checks import whole_number
 from sgdphys.network.checks import check_loss, obstacle_to_samples
-from sgdphys.network.curvature.hessian import Curvature
+from sgdphys.network.curvature.hessian import Curvature, Kind
 from sgdphys.network.evaluation import PointEvaluation
 from sgdphys.network.functional import FlatFunction, FlatModel
 from sgdphys.network.intake import ToBatch, samples_of, tree_of
@@ -28,6 +28,8 @@ from sgdphys.network.twins.quadratic import Twin, twin_of
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from sgdphys.network.curvature.routes import Route
 
 __all__ = ["Network"]
 
@@ -219,9 +221,11 @@ class Network(PointEvaluation):
         """Return the centred covariance of the per-sample gradients at the point."""
         return GradientNoise(self._sampled, self._point)
 
-    def curvature(self) -> Curvature:
-        """Return the Hessian of f at the point."""
-        return Curvature(self._sampled, self._point)
+    def curvature(
+        self, kind: Kind = "hessian", *, route: Route = "auto", params: str | tuple[str, ...] | None = None
+    ) -> Curvature:
+        """Return the Hessian of f at the point, or another matrix of second order by ``kind``, see ``Curvature``."""
+        return Curvature(self._sampled, self._point, kind, route, params)
 
     @few_threads
     def twin(self, rank: int = 20) -> Twin:

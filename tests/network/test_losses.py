@@ -44,7 +44,7 @@ def test_mse_is_twice_the_half_square_averaged_over_outputs():
     one = TARGETS[:, 0]
     half = network(lambda output, target: 0.5 * (output[:, 0] - target) ** 2, one, 1)
     square = network(torch.nn.MSELoss(), one[:, None], 1)
-    assert square.curvature().trace() == pytest.approx(2 * half.curvature().trace(), rel=1e-12)
+    assert square.curvature().trace() == pytest.approx(2 * float(half.curvature().trace()), rel=1e-12)
     assert square.noise().trace() == pytest.approx(4 * half.noise().trace(), rel=1e-12)
 
 

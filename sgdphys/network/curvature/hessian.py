@@ -1,35 +1,77 @@
-"""Curvature of the regularised loss: the Hessian by its products, its leading eigenpairs, its trace."""
+"""Curvature of the regularised loss by products: Hessian, Gauss-Newton and Fisher matrices at one point."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.network.curvature.lanczos import leading_eigenpairs
-from sgdphys.network.tensors import by_columns, to_numpy
+from sgdphys.network.curvature.likelihoods import refuse_without_likelihood
+from sgdphys.network.curvature.operator import SymmetricOperator
+from sgdphys.network.curvature.probes import mean_of_probes
+from sgdphys.network.curvature.products import GaussNewtonProducts, HessianProducts, SecondMomentProducts
+from sgdphys.network.curvature.traces import diagonal_probes, exact_diagonal
+from sgdphys.network.functional import FlatFunction
+from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import few_threads
-from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
+    from sgdphys.network.curvature.routes import Route
     from sgdphys.network.objective import Objective
 
-__all__ = ["Curvature"]
+__all__ = ["Curvature", "Kind"]
+
+Kind = Literal["hessian", "gauss-newton", "fisher", "empirical-fisher"]
+Result = TypeVar("Result")
+
+_PRODUCTS: dict[str, Any] = {
+    "hessian": HessianProducts,
+    "gauss-newton": GaussNewtonProducts,
+    "fisher": GaussNewtonProducts,
+    "empirical-fisher": SecondMomentProducts,
+}
+_NAMES = {
+    "hessian": "Hessian",
+    "gauss-newton": "Gauss-Newton matrix",
+    "fisher": "Fisher matrix",
+    "empirical-fisher": "second moment of the gradients",
+}
 
 
 @dataclass(frozen=True)
-class Curvature:
-    """Hessian H of the regularised loss f at one point; weight decay adds wd on the diagonal.
+class Curvature(SymmetricOperator):
+    r"""A matrix of second order of the regularised loss f at one point, known by its products.
+
+    ===================  ===========================================================  ==========
+    kind                 matrix                                                       unit
+    ===================  ===========================================================  ==========
+    "hessian"            second derivatives of f, wd I included                       loss/x^2
+    "gauss-newton"       :math:`\frac1N \sum_i J_i^T H_i J_i` + wd I                  loss/x^2
+    "fisher"             :math:`\frac1N \sum_i E_{y \sim p(y|x_i)} [s s^T]` + wd I    loss/x^2
+    "empirical-fisher"   :math:`\frac1N \sum_i g_i g_i^T`, without weight decay       loss^2/x^2
+    ===================  ===========================================================  ==========
+
+    J_i is the derivative of the outputs for sample i by the parameters, H_i the Hessian of its loss by these outputs.
+    Hessian and Gauss-Newton matrix agree where the model is linear in its parameters or the losses are stationary in
+    the outputs. The first three stand for the same f and hold wd on the diagonal.
+
+    "fisher" is the exact expectation over labels y from the model's own p, with s the derivative of -ln p: nothing is
+    drawn. It takes a loss that is -ln p up to a constant, with outputs that are the natural parameters of p: cross
+    entropy of scores, binary cross entropy of scores, or squared errors (p normal; ``torch.nn.MSELoss`` over K outputs
+    has the variance K/2 in each). There H_i does not depend on the label, and the Fisher matrix *is* the Gauss-Newton
+    matrix. A sample with several positions or classes of its own, over which the loss averages, counts as the average.
+    Other losses are refused.
+
+    "empirical-fisher" is the uncentred second moment of the gradients at the labels of the data, C + g g' with g the
+    unregularised mean gradient and C the gradient noise. It is no curvature: the labels are not the model's own.
 
     Parameters
     ----------
@@ -37,97 +79,132 @@ class Curvature:
         The regularised loss.
     point
         Flat parameters (d,) as a tensor.
+    kind
+        The matrix.
+    route
+        "reverse": backward passes only; "forward": forward mode over a backward pass. "auto" takes the first of them
+        that the layers allow; ``route_taken`` and the logger ``sgdphys.network.curvature`` say which.
+    params
+        Pattern, or several, of the names of parameters whose rows and columns to take; default all.
+
+    Raises
+    ------
+    ValueError
+        No such kind, route or parameter; a Gauss-Newton or Fisher matrix of a function; no likelihood.
     """
 
     objective: Objective
     point: Tensor
+    kind: Kind = "hessian"
+    route: Route = "auto"
+    params: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in _PRODUCTS:
+            raise ValueError(f"kind must be one of {', '.join(map(repr, _PRODUCTS))}, got {self.kind!r}")
+        if _PRODUCTS[self.kind] is GaussNewtonProducts and isinstance(self.objective.model, FlatFunction):
+            raise ValueError(
+                f"kind={self.kind!r} needs the outputs apart from the loss, and a network from a function has only the "
+                "loss: use kind='hessian' or 'empirical-fisher', or Network(model, loss, data)"
+            )
+        if self.kind == "fisher":
+            refuse_without_likelihood(self.objective.loss)
+        _ = self._products, self._rows  # refuse routes and names here
 
     def __repr__(self) -> str:
-        return f"Curvature(d={self.dim}, N={self.objective.n_samples})"
+        kind = "" if self.kind == "hessian" else f", {self.kind}"
+        return f"Curvature(d={self.dim}, N={self.objective.n_samples}{kind})"
 
     @property
-    def dim(self) -> int:
-        """Number of parameters d."""
-        return self.objective.dim
+    def name(self) -> str:  # type: ignore[override]
+        """What the matrix is called."""
+        return _NAMES[self.kind]
 
-    @few_threads
-    def matvec(self, v: Any) -> Any:
-        """Return H v for ``v`` (d,) or (d, k), as the same kind of array; two backward passes a column."""
-        return by_columns(self.product, v, self.point)
+    @property
+    def units(self) -> str:  # type: ignore[override]
+        """Unit of the matrix."""
+        return "loss^2/x^2" if self.kind == "empirical-fisher" else "loss/x^2"
 
-    def product(self, v: Tensor) -> Tensor:
-        """Return H v for a tensor (d,)."""
-        result = self.objective.weight_decay * v
-        with self.objective.context():
-            for leaf, g in self._gradients():
-                result = result + torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
-        return result
+    @cached_property
+    def like(self) -> Tensor:
+        """The point, or its selected parameters."""
+        return self.point if self._rows is None else self.point[self._rows]
 
-    @few_threads
-    def dense(self) -> NDArray[np.float64]:
-        """Return H, (d, d), symmetric; refused with MemoryLimitError when it does not fit into memory."""
-        refuse_above_memory(2 * self.dim**2 * 8, f"the dense Hessian of {self.dim} parameters", "use matvec or top(k)")
-        identity = torch.eye(self.dim, dtype=self.point.dtype, device=self.point.device)
-        matrix = torch.stack([self.product(column) for column in identity])
-        return to_numpy((matrix + matrix.T) / 2)
+    @property
+    def route_taken(self) -> str | None:
+        """The route of the products, "reverse" or "forward"; None before the first."""
+        route: str | None = self._products.route
+        return route
 
-    @few_threads
-    def top(self, k: int, *, tolerance: float = 1e-9, max_iterations: int | None = None, seed: int = 0) -> xr.Dataset:
-        """Return the k largest eigenvalues of H with eigenvectors and residual norms, by Lanczos iteration.
+    def products(self, columns: Tensor) -> Tensor:
+        """Return the matrix times a tensor (d, k)."""
+        decay = 0.0 if self.kind == "empirical-fisher" else self.objective.weight_decay
+        if self._rows is None:
+            return decay * columns + self._products(columns)  # type: ignore[no-any-return]
+        whole = torch.zeros(len(self.point), columns.shape[1], dtype=columns.dtype, device=columns.device)
+        whole[self._rows] = columns
+        return decay * columns + self._products(whole)[self._rows]  # type: ignore[no-any-return]
+
+    def layer_traces(
+        self, method: Literal["exact", "hutchinson"] = "exact", *, n_products: int = 90, seed: int = 0
+    ) -> xr.Dataset:
+        """Return the trace of the block of each layer, which add up to the trace.
 
         Parameters
         ----------
-        k
-            Number of eigenpairs.
-        tolerance
-            Residual relative to the largest absolute eigenvalue at which the iteration stops.
-        max_iterations
-            Most Hessian products before it stops all the same; default d.
-        seed
-            Seed of the start vector.
+        method, n_products, seed
+            As in ``diagonal``; the error of a layer holds the correlations of its parameters.
 
         Returns
         -------
         xr.Dataset
-            ``eigenvalue`` (mode), ``eigenvector`` (parameter, mode), ``residual_norm`` (mode).
+            ``layer_trace`` (layer) with standard errors; ``layer``: the names of the modules that own the parameters.
         """
-        generator = torch.Generator().manual_seed(seed)
-        start = torch.randn(self.dim, generator=generator, dtype=self.point.dtype).to(self.point.device)
-        pairs = leading_eigenpairs(self.product, start, k, tolerance=tolerance, max_iterations=max_iterations)
-        return xr.Dataset(
-            {
-                "eigenvalue": (schema.MODE, to_numpy(pairs.values), schema.describe("eigenvalue")),
-                "eigenvector": (
-                    (schema.PARAMETER, schema.MODE),
-                    to_numpy(pairs.vectors),
-                    schema.describe("eigenvector"),
-                ),
-                "residual_norm": (schema.MODE, to_numpy(pairs.residuals), schema.describe("residual_norm")),
-            },
-            attrs={"products": pairs.products, "dim": self.dim},
-        )
+        names, numbers = self._layers
 
-    def trace(self) -> float:
-        """Return tr H, in loss/x^2; exact, from d Hessian products."""
-        return float(self.dense().trace())
+        def by_layer(values: Tensor) -> Tensor:
+            zero = torch.zeros(len(names), *values.shape[1:], dtype=values.dtype, device=values.device)
+            return zero.index_add(0, numbers, values)
 
-    @cached_property
-    def _pieces(self) -> list[slice]:
-        return list(self.objective.rows(factor=4))
-
-    @cached_property
-    def _single_gradient(self) -> tuple[Tensor, Tensor]:
-        return self._gradient(self._pieces[0])
-
-    def _gradients(self) -> Iterator[tuple[Tensor, Tensor]]:
-        # the graph of the gradient is kept between products when the whole data set is one piece
-        if len(self._pieces) == 1:
-            yield self._single_gradient
+        if method == "exact":
+            value = by_layer(self._inside(lambda: exact_diagonal(self.products, self.like)))
+            error = torch.zeros_like(value)
         else:
-            yield from map(self._gradient, self._pieces)
+            blocks = self._inside(
+                lambda: [by_layer(z) for z in diagonal_probes(self.products, self.like, n_products, seed)]
+            )
+            value, error = mean_of_probes(torch.cat(blocks, dim=1))
+        pairs = {"layer_trace": value, "layer_trace_standard_error": error}
+        variables = {key: ("layer", to_numpy(x), schema.describe(key)) for key, x in pairs.items()}
+        return xr.Dataset(variables, {"layer": list(names)})
 
-    def _gradient(self, rows: slice) -> tuple[Tensor, Tensor]:
-        leaf = self.point.detach().clone().requires_grad_()
-        total = self.objective.sample_losses(leaf, rows).sum() / self.objective.n_samples
-        (g,) = torch.autograd.grad(total, leaf, create_graph=True)
-        return leaf, g
+    @cached_property
+    def _products(self) -> Any:
+        return _PRODUCTS[self.kind](self.objective, self.point, self.route)
+
+    @cached_property
+    def _rows(self) -> Tensor | None:
+        if self.params is None:
+            return None
+        model, rows = self.objective.model, torch.arange(len(self.point), device=self.point.device)
+        patterns = (self.params,) if isinstance(self.params, str) else tuple(self.params)
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in model.names):
+                raise ValueError(f"params={pattern!r} fits none of the parameters {', '.join(model.names)}")
+        parts = zip(model.names, torch.split(rows, list(model.sizes)), strict=True)
+        return torch.cat([part for name, part in parts if any(fnmatchcase(name, pattern) for pattern in patterns)])
+
+    @property
+    def _layers(self) -> tuple[tuple[str, ...], Tensor]:
+        """Names of the layers, and the number of its layer for each parameter."""
+        model = self.objective.model
+        owners = [name.rpartition(".")[0] or name for name in model.names]
+        rows = torch.arange(len(self.point)) if self._rows is None else self._rows.cpu()
+        each = torch.tensor([i for i, size in enumerate(model.sizes) for _ in range(size)])[rows]
+        names = tuple(dict.fromkeys(owners[i] for i in sorted(set(each.tolist()))))
+        number = torch.tensor([names.index(owner) if owner in names else -1 for owner in owners])
+        return names, number[each].to(self.point.device)
+
+    @few_threads
+    def _inside(self, work: Callable[[], Result]) -> Result:
+        return work()

@@ -1,8 +1,8 @@
-"""Largest eigenpairs of a symmetric operator that is known by its products with vectors."""
+"""Eigenpairs at the ends of the spectrum of a symmetric operator that is known by its products with vectors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Eigenpairs", "leading_eigenpairs"]
+__all__ = ["Eigenpairs", "end_eigenpairs", "leading_eigenpairs"]
+
+_ROUNDING = 10  # machine epsilons below which products say nothing of a residual
 
 
 class Eigenpairs(NamedTuple):
@@ -21,6 +23,33 @@ class Eigenpairs(NamedTuple):
     vectors: Tensor
     residuals: Tensor
     products: int
+
+
+def end_eigenpairs(matvec: Callable[[Tensor], Tensor], start: Tensor, k: int, end: str, **options: Any) -> Eigenpairs:
+    """Return the k largest, the k smallest or both in falling order; see ``leading_eigenpairs``.
+
+    Returns
+    -------
+    Eigenpairs
+        k of them, 2 k for both ends.
+
+    Raises
+    ------
+    ValueError
+        There is no such end, or ``k`` is out of range.
+    """
+    if end not in {"largest", "smallest", "both"}:
+        raise ValueError(f"end must be 'largest', 'smallest' or 'both', got {end!r}")
+    if end == "both" and 2 * k > len(start):
+        raise ValueError(f"k must lie between 1 and half the dimension {len(start)} for end='both', got {k}")
+    ends = []
+    if end != "smallest":
+        ends.append(leading_eigenpairs(matvec, start, k, **options))
+    if end != "largest":
+        values, vectors, residuals, products = leading_eigenpairs(lambda v: -matvec(v), start, k, **options)
+        ends.append(Eigenpairs(-values.flip(0), vectors.flip(1), residuals.flip(0), products))
+    values, vectors, residuals = (torch.cat(parts, dim=-1) for parts in list(zip(*ends, strict=True))[:3])
+    return Eigenpairs(values, vectors, residuals, sum(pairs.products for pairs in ends))
 
 
 def leading_eigenpairs(
@@ -48,7 +77,7 @@ def leading_eigenpairs(
     k
         Number of eigenpairs, 1 to d.
     tolerance
-        Relative residual at which the iteration stops.
+        Relative residual at which the iteration stops; at least ten machine epsilons of the dtype.
     max_iterations
         Largest dimension of the Krylov space, for a result of larger residuals; default d.
 
@@ -69,6 +98,7 @@ def leading_eigenpairs(
     dim = len(start)
     if not 1 <= k <= dim:
         raise ValueError(f"k must lie between 1 and the dimension {dim}, got {k}")
+    tolerance = max(tolerance, _ROUNDING * torch.finfo(start.dtype).eps)
     search = _Search(matvec, tolerance, min(dim, max_iterations or dim))
     values, vectors = search.run(start, k, start.new_zeros((dim, 0)))
     while vectors.shape[1] < dim and not search.stopped_early:
@@ -93,33 +123,66 @@ class _Search:
 
     def run(self, start: Tensor, k: int, locked: Tensor, tolerance: float | None = None) -> tuple[Tensor, Tensor]:
         """Return up to k leading eigenvalues and vectors in the space orthogonal to the columns of ``locked``."""
-        basis = _outside(start, locked)[:, None] / _outside(start, locked).norm()
+        space = _Space(locked.T)
+        space.add(_unit(space.outside(start)))
         diagonal: list[float] = []
         coupling: list[float] = []
+        negligible = max(1e-13, 50 * torch.finfo(start.dtype).eps)
         while True:
-            image = self.matvec(basis[:, -1])
+            image = self.matvec(space.last)
             self.products += 1
-            diagonal.append(float(image @ basis[:, -1]))
-            rest = _outside(image, torch.cat([locked, basis], dim=1))
+            diagonal.append(float(image.double() @ space.last.double()))
+            rest = space.outside(image)
             beta = float(rest.norm())
             values, weights = _ritz(diagonal, coupling)
             self.scale = max(self.scale, float(values.abs().max()))
             allowed = (tolerance or self.tolerance) * self.scale
-            if beta <= 1e-13 * self.scale or _converged(weights, beta, k, allowed):
+            if beta <= negligible * self.scale or _converged(weights, beta, k, allowed):
                 break  # the first when the space is exhausted
-            if basis.shape[1] == self.limit:
+            if len(diagonal) == self.limit:
                 self.stopped_early = True
                 break
-            basis = torch.cat([basis, rest[:, None] / beta], dim=1)
+            space.add(rest / beta)
             coupling.append(beta)
         leading = values.argsort(descending=True)[:k]
-        return values[leading].to(start), basis @ weights[:, leading].to(start)
+        return values[leading].to(start), space.own.T @ weights[:, leading].to(start)
 
 
-def _outside(vector: Tensor, space: Tensor) -> Tensor:
-    for _ in range(2):
-        vector = vector - space @ (space.T @ vector)
-    return vector
+class _Space:
+    """Orthonormal rows: some that are locked, and those of a Krylov space, in storage that doubles when it is full."""
+
+    def __init__(self, locked: Tensor) -> None:
+        self.n_locked, self.count = len(locked), len(locked)
+        self.rows = torch.cat([locked, locked.new_zeros(16, locked.shape[1])])
+
+    @property
+    def own(self) -> Tensor:
+        """The Krylov space, (m, d)."""
+        return self.rows[self.n_locked : self.count]
+
+    @property
+    def last(self) -> Tensor:
+        """The latest row, (d,)."""
+        return self.rows[self.count - 1]
+
+    def add(self, row: Tensor) -> None:
+        """Append a row."""
+        if self.count == len(self.rows):
+            self.rows = torch.cat([self.rows, torch.zeros_like(self.rows)])
+        self.rows[self.count] = row
+        self.count += 1
+
+    def outside(self, vector: Tensor) -> Tensor:
+        """Return the part of a vector (d,) that is orthogonal to all rows."""
+        rows = self.rows[: self.count]
+        for _ in range(2):
+            vector = vector - rows.T @ (rows @ vector)
+        return vector
+
+
+def _unit(vector: Tensor) -> Tensor:
+    unit: Tensor = vector / vector.norm()
+    return unit
 
 
 def _ritz(diagonal: list[float], coupling: list[float]) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ _NOISE_ESTIMATES: tuple[_Line, ...] = (  # from the Gram matrix of per-sample gr
     ("tail_index", (), "1", "alpha of sums of draws by Mohammadi et al., raw; 2 or above means no stable tail"),
     ("tail_index_scan", ("block_length",), "1", "the same for each number of draws in a sum"),
     ("tail_index_of_direction", ("direction",), "1", "the same for each coordinate of the draws"),
-    ("tail_index_rise", (), "1", "tail index at the longest sums less that at the shortest; 0 for a stable law"),
+    ("tail_index_rise", (), "1", "tail index less that of the shortest sums; 0 for a stable law"),
     ("hill_index", (), "1", "tail exponent of the norms of the draws by Hill's estimator"),
 )
 _NOISE_NUMBERS: tuple[_Line, ...] = (
@@ -79,8 +79,30 @@ _CURVATURE_NUMBERS: tuple[_Line, ...] = (
     ("noise_curvature_ratio", ("mode",), "1", "(v'Cv / tr C) / (lambda / tr H): 1 where C is proportional to H"),
     ("principal_cosine", ("mode",), "1", "cosines of the principal angles of two leading subspaces, falling"),
 )
-_ESTIMATES: tuple[_Line, ...] = (*_NOISE_ESTIMATES, *_CURVATURE_ESTIMATES)  # with a standard error each
-_NUMBERS: tuple[_Line, ...] = (*_NOISE_NUMBERS, *_CURVATURE_NUMBERS)  # without one
+_VALIDITY_ESTIMATES: tuple[_Line, ...] = (  # whether SGD is a Langevin process
+    ("dissipation_term", (), "loss", "mean of x . grad f, left-hand side of the first relation of Yaida"),
+    ("fluctuation_term", (), "loss", "its right-hand side, (lr/2) (1 + mu)/(1 - tau) times the mean of v . v"),
+    ("fluctuation_dissipation_ratio", (), "1", "left over right-hand side of the first relation; 1 if stationary"),
+    ("squared_gradient_term", (), "loss^2/x^2", "mean of |grad f|^2, left-hand side of the second relation of Yaida"),
+    ("curved_fluctuation_term", (), "loss^2/x^2", "its right-hand side, with v . H v in place of v . v"),
+    ("second_fluctuation_dissipation_ratio", (), "1", "left over right-hand side of the second relation"),
+    ("refined_variance_ratio", ("refinement",), "1", "mean over directions of the variance over that of the equation"),
+)
+_VALIDITY_NUMBERS: tuple[_Line, ...] = (
+    ("relaxation_steps", ("mode",), "1", "steps in which the mean of SGD falls to 1/e along an eigenvector"),
+    ("equilibration_steps", ("mode",), "1", "steps until the variance along an eigenvector is nearly stationary"),
+    ("slowest_equilibration_steps", (), "1", "the same of the slowest eigenvector"),
+    ("variance_of_equation", ("coordinate",), "x^2", "variance of the stochastic differential equation, Lyapunov's"),
+    ("refined_variance_ratio_predicted", ("refinement",), "1", "the same of the map of SVAG with constant noise"),
+    ("row_value", ("row",), "", "what a row of the verdict measured"),
+    ("row_value_standard_error", ("row",), "", "its standard error; NaN for what has none"),
+    ("row_expected", ("row",), "", "what Langevin theory expects there"),
+    ("row_tolerance", ("row",), "", "difference from the expected value that still counts as agreement"),
+    ("equivalent_lr", ("batch_size",), "x^2/loss", "learning rate of the same temperature at another batch size"),
+    ("equivalent_stiffness", ("batch_size",), "1", "that learning rate times the largest eigenvalue of the Hessian"),
+)
+_ESTIMATES: tuple[_Line, ...] = (*_VALIDITY_ESTIMATES, *_NOISE_ESTIMATES, *_CURVATURE_ESTIMATES)  # with a standard error each
+_NUMBERS: tuple[_Line, ...] = (*_VALIDITY_NUMBERS, *_NOISE_NUMBERS, *_CURVATURE_NUMBERS)  # without one
 
 MEASURED = (
     *_ESTIMATES,

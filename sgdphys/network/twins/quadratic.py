@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from sgdphys.checks import whole_number
+from sgdphys.network.twins.drift import warn_of_drift
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sgdphys.landscapes import Quadratic
     from sgdphys.network.problem import Network
     from sgdphys.noises import Full
 
 __all__ = ["Twin", "twin_of"]
-
-_DRIFT = 1e-3  # residual gradient over the root of the noise variance that still counts as a minimum
 
 
 class Twin(NamedTuple):
@@ -43,7 +39,7 @@ def twin_of(network: Network, rank: int) -> Twin:
     leading = network.curvature().top(rank)
     directions = leading["eigenvector"].values
     covariance = network.noise().project(directions)
-    _warn_of_drift(directions.T @ network.gradient(), np.sqrt(np.diag(covariance)))
+    warn_of_drift(network, directions, covariance, "the twin leaves it out", stacklevel=5)
     landscape = Quadratic(
         np.diag(leading["eigenvalue"].values),
         constant=network.loss_value,
@@ -51,14 +47,3 @@ def twin_of(network: Network, rank: int) -> Twin:
         basis=directions,
     )
     return Twin(landscape, Full(covariance))
-
-
-def _warn_of_drift(gradient: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
-    relative = float(np.max(np.abs(gradient) / np.maximum(spread, np.finfo(float).tiny)))
-    if relative > _DRIFT:
-        warnings.warn(
-            f"the network is not at a minimum: its gradient along the leading directions reaches {relative:.2g} of the "
-            f"noise of one sample, above {_DRIFT:g}, and the twin leaves it out; call minimum() first",
-            RuntimeWarning,
-            stacklevel=5,
-        )

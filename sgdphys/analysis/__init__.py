@@ -5,7 +5,9 @@ from sgdphys.analysis.comparison import compare
 from sgdphys.analysis.drift_diffusion_estimates import drift_and_diffusion
 from sgdphys.analysis.entropies import entropy
 from sgdphys.analysis.entropy_productions import entropy_production
+from sgdphys.analysis.equilibration_times import equilibration
 from sgdphys.analysis.flatness_measures import flatness
+from sgdphys.analysis.fluctuation_dissipation_relations import fluctuation_dissipation
 from sgdphys.analysis.fluctuation_symmetries import fluctuation_symmetry
 from sgdphys.analysis.fluctuation_theorems import hatano_sasa, integral_fluctuation, jarzynski
 from sgdphys.analysis.free_energies import free_energy, relative_entropy
@@ -29,7 +31,7 @@ from sgdphys.analysis.uncertainty_relations import uncertainty_ratio
 
 __all__ = [
     "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "entropy_production_weight", "fastest_step", "flatness", "fluctuation_symmetry",
+    "entropy_production", "entropy_production_weight", "equilibration", "fastest_step", "flatness", "fluctuation_dissipation", "fluctuation_symmetry",
     "free_energy", "h_theorem", "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski",
     "kernel_density", "linear_drift", "noise_moments", "noise_scale", "path_work", "phase_space", "potential",
     "potential_distance", "project", "relative_entropy", "stationary_energies", "stationary_energy", "total_variation",

@@ -44,9 +44,9 @@ _NOISE_NUMBERS: tuple[_Line, ...] = (
     ("eigenvalue_standard_deviation", (), "", "their standard deviation over all parameters"),
     ("null_tail_index_scan", ("block_length",), "1", "mean tail index of Gaussian noise with the same covariance"),
     ("null_tail_index_scan_spread", ("block_length",), "1", "its standard deviation"),
-    ("tail_index_scan_z", ("block_length",), "1", "1/alpha of Gaussian noise less that of the draws, in its errors"),
+    ("tail_index_scan_z", ("block_length",), "1", "1/alpha of the draws less that of Gaussian noise, in its errors"),
     ("heavier_than_gaussian", (), "1", "whether the tail index lies below that of Gaussian noise", "bool"),
-    ("stable_tail", (), "1", "whether the tail is heavier than Gaussian and alpha is the same for all sums", "bool"),
+    ("stable_tail", (), "1", "whether it is heavier, and longer sums do not look more Gaussian", "bool"),
     ("null_hill_index", (), "1", "mean Hill exponent of Gaussian noise with the same covariance"),
     ("null_hill_index_spread", (), "1", "its standard deviation"),
     ("hill_index_z", (), "1", "Hill exponent less that of Gaussian noise, in its standard deviations"),
@@ -101,8 +101,16 @@ _VALIDITY_NUMBERS: tuple[_Line, ...] = (
     ("equivalent_lr", ("batch_size",), "x^2/loss", "learning rate of the same temperature at another batch size"),
     ("equivalent_stiffness", ("batch_size",), "1", "that learning rate times the largest eigenvalue of the Hessian"),
 )
-_ESTIMATES: tuple[_Line, ...] = (*_VALIDITY_ESTIMATES, *_NOISE_ESTIMATES, *_CURVATURE_ESTIMATES)  # with a standard error each
-_NUMBERS: tuple[_Line, ...] = (*_VALIDITY_NUMBERS, *_NOISE_NUMBERS, *_CURVATURE_NUMBERS)  # without one
+_CLOUD_NUMBERS: tuple[_Line, ...] = (
+    ("buffer", ("time", "particle", "buffer_coordinate"), "1", "buffers that training changes, one after the other"),
+    ("momentum", ("particle",), "1", "heavy-ball coefficient"),
+)
+_ESTIMATES: tuple[_Line, ...] = (
+    *_VALIDITY_ESTIMATES,
+    *_NOISE_ESTIMATES,
+    *_CURVATURE_ESTIMATES,
+)  # with a standard error each
+_NUMBERS: tuple[_Line, ...] = (*_CLOUD_NUMBERS, *_VALIDITY_NUMBERS, *_NOISE_NUMBERS, *_CURVATURE_NUMBERS)  # without one
 
 MEASURED = (
     *_ESTIMATES,

@@ -15,6 +15,7 @@ from sgdphys.analysis.gradient_noise_moments import noise_moments
 from sgdphys.analysis.gradient_noise_scales import fastest_step, noise_scale
 from sgdphys.analysis.h_theorem_monitors import h_theorem
 from sgdphys.analysis.held_out_prediction import held_out
+from sgdphys.analysis.held_out_spectra import cross_validated_spectrum
 from sgdphys.analysis.histograms import histogram
 from sgdphys.analysis.kernel_densities import kernel_density
 from sgdphys.analysis.linear_drifts import linear_drift
@@ -26,14 +27,17 @@ from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
 from sgdphys.analysis.projections import project
 from sgdphys.analysis.quadratic_potentials import stationary_energies, stationary_energy
+from sgdphys.analysis.spectrum_ranks import noise_ranks
+from sgdphys.analysis.tail_indices import tail_index
 from sgdphys.analysis.total_variations import total_variation
 from sgdphys.analysis.uncertainty_relations import uncertainty_ratio
 
 __all__ = [
-    "antisymmetric_correlations", "area_rates", "compare", "currents", "drift_and_diffusion", "entropy",
-    "entropy_production", "entropy_production_weight", "equilibration", "fastest_step", "flatness", "fluctuation_dissipation", "fluctuation_symmetry",
-    "free_energy", "h_theorem", "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski",
-    "kernel_density", "linear_drift", "noise_moments", "noise_scale", "path_work", "phase_space", "potential",
-    "potential_distance", "project", "relative_entropy", "stationary_energies", "stationary_energy", "total_variation",
+    "antisymmetric_correlations", "area_rates", "compare", "cross_validated_spectrum", "currents",
+    "drift_and_diffusion", "entropy", "entropy_production", "entropy_production_weight", "equilibration",
+    "fastest_step", "flatness", "fluctuation_dissipation", "fluctuation_symmetry", "free_energy", "h_theorem",
+    "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift",
+    "noise_moments", "noise_ranks", "noise_scale", "path_work", "phase_space", "potential", "potential_distance",
+    "project", "relative_entropy", "stationary_energies", "stationary_energy", "tail_index", "total_variation",
     "uncertainty_ratio",
 ]  # fmt: skip

@@ -40,6 +40,10 @@ STREAMS = {
     "network_shuffle": 7,  # epoch orders of replicas of a network
     "network_start": 8,  # starting weights of replicas of a network
     "bootstrap": 9,  # resampling in analyses
+    "network_kick": 10,  # normals of replicas of a network, for dynamics that have some
+    "network_second_indices": 11,  # sample indices of the second minibatch of a step of SVAG
+    "network_dropout": 12,  # seeds of torch's generator, for models with dropout
+    "count_sketch": 13,  # bucket and sign of each parameter in a recording
 }
 PARTICLE_LIMIT = 2**48
 STEP_LIMIT = 2**48

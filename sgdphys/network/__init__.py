@@ -3,6 +3,14 @@
 The only part of the package that imports torch.
 """
 
+from sgdphys.network.clouds.dynamics import (
+    GaussianDescent,
+    GradientDescent,
+    LangevinDescent,
+    MinibatchDescent,
+    VarianceAmplifiedDescent,
+)
+from sgdphys.network.clouds.selection import replicas_of
 from sgdphys.network.clouds.training import train
 from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.curvature.lanczos import Eigenpairs, leading_eigenpairs
@@ -14,11 +22,17 @@ from sgdphys.network.twins.quadratic import Twin
 __all__ = [
     "Curvature",
     "Eigenpairs",
+    "GaussianDescent",
+    "GradientDescent",
     "GradientNoise",
+    "LangevinDescent",
+    "MinibatchDescent",
     "Network",
     "Twin",
+    "VarianceAmplifiedDescent",
     "digits_network",
     "image_network",
     "leading_eigenpairs",
+    "replicas_of",
     "train",
 ]

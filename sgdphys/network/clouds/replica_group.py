@@ -1,97 +1,207 @@
-"""Some replicas of a network under real SGD: stacked weights, one forward and one backward pass for all of them."""
+"""Some replicas of a network in motion: stacked weights, one forward and one backward pass for all of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
-from torch.func import vmap
 
-from sgdphys.network.batches import map_leaves, take
-from sgdphys.network.losses import sample_values
+from sgdphys.kernels.philox import STREAMS
+from sgdphys.network.clouds.indices import counter_words
+from sgdphys.network.clouds.minibatches import Minibatches
+from sgdphys.network.clouds.normals import counter_normals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
     from torch import Tensor
 
-    from sgdphys.network.clouds.indices import IndexStream
+    from sgdphys.network.clouds.behaviour import Behaviour
+    from sgdphys.network.clouds.dynamics import Descent
+    from sgdphys.network.clouds.gradients import BatchLoss
+    from sgdphys.network.clouds.indices import Key
+    from sgdphys.network.clouds.settings import ReplicaSettings, Stretch
     from sgdphys.network.objective import Objective
-    from sgdphys.sgd import SGD
 
-__all__ = ["ReplicaGroup"]
+__all__ = ["ReplicaGroup", "Rule", "State"]
 
 _INDICES = 2**17  # made at once: enough to hide the overhead, little enough to stay in cache
 
 
+class State(NamedTuple):
+    """Positions and heavy-ball velocities (replica, d) and changing buffers (replica, ...) at an absolute step."""
+
+    positions: Tensor
+    velocities: Tensor | None
+    buffers: dict[str, Tensor]
+    step: int
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> State:
+        """Return the state of some replicas."""
+        some = torch.as_tensor(rows, device=self.positions.device)
+        velocities = None if self.velocities is None else self.velocities[some]
+        buffers = {name: buffer[some] for name, buffer in self.buffers.items()}
+        return State(self.positions[some], velocities, buffers, self.step)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the replicas of a run move: settings, dynamics, key of the random numbers, side effects of the model."""
+
+    objective: Objective
+    settings: ReplicaSettings
+    dynamics: Descent
+    key: Key
+    behaviour: Behaviour
+
+
+class _Pace(NamedTuple):
+    """What a stretch of steps multiplies with: numbers, or tensors (replica,) where replicas differ."""
+
+    lr: float | Tensor
+    momentum: float | Tensor
+    kept: float | Tensor  # of a gradient in the velocity, 1 - dampening
+    noise: float | Tensor  # amplitude of the Gaussian kick
+
+
 class ReplicaGroup:
-    """Replicas ``first``, ``first + 1``, ... that advance together.
+    """Replicas that advance together, or one replica alone.
 
     The sum over replicas of their batch losses has the gradient of each replica in its own rows, so a replica that
     diverges leaves the others as they are.
 
     Parameters
     ----------
-    objective
-        The regularised loss with the data.
-    sgd
-        Learning rate, batch size, momentum and its form.
-    stream
-        Where the minibatch indices come from.
-    first
-        Number of the first replica in the whole cloud.
-    positions, velocities
-        State (replica, d); velocities are None without momentum.
+    rule
+        How the replicas of the whole cloud move.
+    rows
+        Numbers of the group's replicas in the cloud.
+    state
+        Where they start, of these replicas alone.
+    loss
+        Loss of the group, stacked or of one replica; groups that advance at the same time need each their own.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        sgd: SGD,
-        stream: IndexStream,
-        first: int,
-        positions: Tensor,
-        velocities: Tensor | None,
-    ) -> None:
-        self.objective, self.sgd, self.stream, self.first = objective, sgd, stream, first
-        self.count = len(positions)
-        model = objective.model.clone()
-        self._outputs = vmap(model.call)
-        self._weights = [piece.clone().requires_grad_() for piece in model.pieces(positions)]
-        self._velocities = None if velocities is None else [piece.clone() for piece in model.pieces(velocities)]
+    def __init__(self, rule: Rule, rows: NDArray[np.int64], state: State, loss: BatchLoss) -> None:
+        self.rows = rows
+        self._rule, self._loss, self._stacked = rule, loss, loss.stacked
+        self._settings = rule.settings.take(rows)
+        self._kind: dict[str, Any] = {"device": state.positions.device, "dtype": state.positions.dtype}
+        self._replicas = torch.as_tensor(rows, device=state.positions.device)
+        self._batches = Minibatches(self._settings, rows, rule.key, rule.dynamics.shares, self._kind)
+        self._nesterov = self._settings.sgd.nesterov
+        self._load(state)
 
-    @property
-    def positions(self) -> Tensor:
-        """Weights (replica, d)."""
-        return torch.cat([weight.detach().flatten(1) for weight in self._weights], dim=1)
+    def _load(self, state: State) -> None:
+        model = self._rule.objective.model
+        self._weights = [piece.clone().requires_grad_() for piece in model.pieces(self._own(state.positions))]
+        velocities = None if state.velocities is None else model.pieces(self._own(state.velocities))
+        self._velocities = None if velocities is None else [piece.clone() for piece in velocities]
+        self._buffers = {name: self._own(buffer).clone() for name, buffer in state.buffers.items()}
 
-    @property
-    def velocities(self) -> Tensor | None:
-        """Heavy-ball velocities (replica, d), in loss/x, or None without momentum."""
-        return None if self._velocities is None else torch.cat([v.flatten(1) for v in self._velocities], dim=1)
+    def _own(self, stacked: Tensor) -> Tensor:
+        return stacked if self._stacked else stacked[0]
+
+    def state(self, step: int) -> State:
+        """Return the state of the group, replicas on the leading axis."""
+        velocities = None if self._velocities is None else self._joined(self._velocities)
+        buffers = {name: buffer if self._stacked else buffer[None] for name, buffer in self._buffers.items()}
+        return State(self._joined(self._weights), velocities, buffers, step)
+
+    def _joined(self, pieces: list[Tensor]) -> Tensor:
+        return torch.cat([piece.detach().reshape(len(self.rows), -1) for piece in pieces], dim=1)
 
     def advance(self, first_step: int, n_steps: int) -> None:
         """Take ``n_steps`` steps, the first of them with the number ``first_step``."""
-        at_once = max(1, _INDICES // (self.count * self.sgd.batch_size))
-        for start in range(first_step, first_step + n_steps, at_once):
-            some = min(at_once, first_step + n_steps - start)
-            for step, indices in enumerate(self.stream.draw(start, some, self.first, self.count), start=start):
-                self._step(indices, intake=1.0 if step == 0 else 1 - self.sgd.dampening)
+        at_once = max(1, _INDICES // (len(self.rows) * self._settings.largest_batch))
+        for stretch in self._settings.stretches(first_step, first_step + n_steps, at_once):
+            pace = self._pace(stretch)
+            if not self._rule.dynamics.shares:
+                for step in stretch.steps:
+                    self._move(step, self._loss.gradient_of_all(self._weights, self._drawn(step)), pace)
+                continue
+            indices, shares = self._batches.draw(stretch)
+            for step, rows in zip(stretch.steps, indices, strict=True):
+                total = self._loss.of_minibatches(self._weights, self._drawn(step), rows, shares)
+                self._move(step, torch.autograd.grad(total, self._weights), pace)
 
-    def _step(self, indices: Tensor, intake: float) -> None:
-        gradients = torch.autograd.grad(self._total_loss(indices), self._weights)
-        lr, decay, momentum = self.sgd.lr, self.objective.weight_decay, self.sgd.momentum
+    def _drawn(self, step: int) -> dict[str, Tensor]:
+        """Seed torch's generator for the step, where the model draws from it; return the buffers."""
+        if self._rule.behaviour.random:
+            number = torch.tensor([step], device=self._kind["device"])
+            words = counter_words(self._rule.key, STREAMS["network_dropout"], number, self._replicas[:1], 2)
+            torch.manual_seed(int(words[0, 0, 0]) << 31 | int(words[0, 0, 1]) >> 1)
+        return self._buffers
+
+    def _pace(self, stretch: Stretch) -> _Pace:
+        dynamics, sgds = self._rule.dynamics, stretch.sgds
+        lrs = [sgd.lr / dynamics.substeps for sgd in sgds]
+        noises = [0.0] * len(sgds)
+        if hasattr(dynamics, "temperature"):
+            noises = [(2 * dynamics.temperature * lr) ** 0.5 for lr in lrs]
+        elif hasattr(dynamics, "factor"):
+            noises = [(sgd.sampling_factor / sgd.batch_size) ** 0.5 for sgd in sgds]
+        kept = [1 - sgd.dampening for sgd in sgds]
+        return _Pace(*(self._each(values) for values in (lrs, [sgd.momentum for sgd in sgds], kept, noises)))
+
+    def _each(self, values: list[float]) -> float | Tensor:
+        if len(set(values)) == 1:
+            return values[0]
+        return torch.tensor(np.array(values)[self._settings.of_replica], **self._kind)
+
+    def _move(self, step: int, gradients: tuple[Tensor, ...], pace: _Pace) -> None:
+        kicks = self._kicks(step)
         with torch.no_grad():
-            if self._velocities is None:
-                for weight, gradient in zip(self._weights, gradients, strict=True):
-                    weight.mul_(1 - lr * decay).sub_(gradient, alpha=lr)
-                return
-            for weight, gradient, velocity in zip(self._weights, gradients, self._velocities, strict=True):
-                velocity.mul_(momentum).add_(gradient, alpha=intake).add_(weight, alpha=intake * decay)
-                if self.sgd.nesterov:  # x - lr (g + wd x + mu v); dampening is 0
-                    weight.mul_(1 - lr * decay).sub_(gradient, alpha=lr).sub_(velocity, alpha=lr * momentum)
-                else:
-                    weight.sub_(velocity, alpha=lr)
+            if kicks is not None and hasattr(self._rule.dynamics, "factor"):
+                gradients = tuple(_plus(g, kick, pace.noise) for g, kick in zip(gradients, kicks, strict=True))
+            self._descend(gradients, pace, first=step == 0)
+            if kicks is not None and hasattr(self._rule.dynamics, "temperature"):
+                for weight, kick in zip(self._weights, kicks, strict=True):
+                    _add(weight, kick, pace.noise)
 
-    def _total_loss(self, indices: Tensor) -> Tensor:
-        data = self.objective
-        output = map_leaves(lambda leaf: leaf.flatten(0, 1), self._outputs(self._weights, take(data.inputs, indices)))
-        return sample_values(data.loss, output, take(data.targets, indices.reshape(-1))).sum() / self.sgd.batch_size
+    def _descend(self, gradients: tuple[Tensor, ...], pace: _Pace, *, first: bool) -> None:
+        lr, decay, momentum = pace.lr, self._rule.objective.weight_decay, pace.momentum
+        if self._velocities is None:
+            for weight, gradient in zip(self._weights, gradients, strict=True):
+                _add(_scale(weight, 1 - lr * decay), gradient, -lr)
+            return
+        intake = 1.0 if first else pace.kept
+        for weight, gradient, velocity in zip(self._weights, gradients, self._velocities, strict=True):
+            _add(_add(_scale(velocity, momentum), gradient, intake), weight, intake * decay)
+            if self._nesterov:  # x - lr (g + wd x + mu v); dampening is 0
+                _add(_add(_scale(weight, 1 - lr * decay), gradient, -lr), velocity, -lr * momentum)
+            else:
+                _add(weight, velocity, -lr)
+
+    def _kicks(self, step: int) -> list[Tensor] | None:
+        model, dynamics = self._rule.objective.model, self._rule.dynamics
+        count = dynamics.normals(model.dim)
+        if not count:
+            return None
+        normals = counter_normals(self._rule.key, step, self._replicas, count, self._kind["dtype"])
+        if hasattr(dynamics, "factor"):
+            normals = normals @ torch.as_tensor(dynamics.factor, **self._kind).T
+        return model.pieces(self._own(normals))
+
+
+def _shaped(number: Tensor, like: Tensor) -> Tensor:
+    return number.view(-1, *(1 for _ in like.shape[1:]))
+
+
+def _scale(tensor: Tensor, number: float | Tensor) -> Tensor:
+    return tensor.mul_(_shaped(number, tensor) if isinstance(number, torch.Tensor) else number)
+
+
+def _add(tensor: Tensor, other: Tensor, number: float | Tensor) -> Tensor:
+    if isinstance(number, torch.Tensor):
+        return tensor.addcmul_(_shaped(number, tensor), other)
+    return tensor.add_(other, alpha=number)
+
+
+def _plus(tensor: Tensor, other: Tensor, number: float | Tensor) -> Tensor:
+    if isinstance(number, torch.Tensor):
+        return tensor + _shaped(number, tensor) * other
+    return torch.add(tensor, other, alpha=number)

@@ -1,114 +1,108 @@
-"""Replicas of a network under real SGD: groups that share nothing, advanced on a pool of threads."""
+"""Replicas of a network in training: groups that share nothing, advanced on a pool of threads."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol, Self
 
-import numpy as np
 import torch
 
-from sgdphys.network.clouds.indices import IndexStream
+from sgdphys.network.clouds.division import divided
+from sgdphys.network.clouds.gradients import BatchLoss
 from sgdphys.network.clouds.replica_group import ReplicaGroup
-from sgdphys.network.memory import WORKING_BYTES
-from sgdphys.network.tensors import to_numpy
+from sgdphys.network.clouds.snapshots import joined, snapshot_of
 from sgdphys.network.threads import threads_inside
-from sgdphys.simulation.engine import available_threads
-from sgdphys.simulation.progress import progress_bar
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
-    from sgdphys.network.objective import Objective
-    from sgdphys.sgd import SGD
+    from sgdphys.network.clouds.replica_group import Rule, State
+    from sgdphys.network.clouds.snapshots import Snapshot
 
-__all__ = ["Replicas", "State"]
-
-_BYTES_PER_THREAD = 400_000  # activations of one step below which another thread costs more than it gives
-_PARTS = 100  # of a run, between which the bar moves
+__all__ = ["Replicas", "Team"]
 
 
-class State(NamedTuple):
-    """Positions and heavy-ball velocities (replica, d) at an absolute step; no velocities without momentum."""
+class Team(Protocol):
+    """Some replicas that can be advanced; a context in which they are."""
 
-    positions: Tensor
-    velocities: Tensor | None
-    step: int
+    rows: NDArray[np.int64]
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def advance(self, first_step: int, n_steps: int) -> None:
+        """Take steps."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the present state of these replicas."""
 
 
 class Replicas:
-    """All replicas of a run.
+    """Some replicas of a run in this process.
 
     Parameters
     ----------
-    objective
-        The regularised loss with the data.
-    sgd
-        Learning rate, batch size, momentum, sampling.
-    key
-        Key of the minibatch indices.
+    rule
+        How they move.
+    rows
+        Their numbers in the cloud.
     state
-        Where the replicas start.
+        Where they start.
     threads
-        Most threads; None for all cores.
+        Most threads.
+    stacked
+        Whether they are stacked in groups; else one after the other takes all the steps.
     """
 
-    def __init__(self, objective: Objective, sgd: SGD, key: int, state: State, threads: int | None) -> None:
-        self._objective = objective
-        self._threads = available_threads() if threads is None else threads
-        self._step = state.step
-        self._shape = tuple(state.positions.shape)
-        self._names = ("position",) if state.velocities is None else ("position", "velocity")
-        self._groups = []
-        size, self._torch_threads = self._division(objective, sgd)
-        for first in range(0, self._shape[0], size):
-            rows = slice(first, first + size)
-            stream = IndexStream(key, objective.n_samples, sgd.batch_size, sgd.sampling, state.positions.device)
-            velocities = None if state.velocities is None else state.velocities[rows]
-            self._groups.append(ReplicaGroup(objective, sgd, stream, first, state.positions[rows], velocities))
+    def __init__(
+        self, rule: Rule, rows: NDArray[np.int64], state: State, threads: int, *, stacked: bool = True
+    ) -> None:
+        self.rows = rows
+        self._rule, self._step = rule, state.step
+        self._division = divided(rule, rows, threads, stacked=stacked)
+        self._places = {int(row): place for place, row in enumerate(rows)}
+        workers = self._division.workers
+        self._shifts = [self._shift(self._division.groups[w::workers], state, stacked) for w in range(workers)]
+        self._open = ExitStack()
 
-    def _division(self, objective: Objective, sgd: SGD) -> tuple[int, int]:
-        """Return the replicas of a group and the threads that torch may use inside each."""
-        count = self._shape[0]
-        work = count * sgd.batch_size * objective.bytes_per_sample
-        useful = (
-            min(self._threads, max(1, work // _BYTES_PER_THREAD)) if objective.model.initial.device.type == "cpu" else 1
-        )
-        size = -(-count // min(count, max(useful, work // (4 * WORKING_BYTES))))
-        return size, max(1, useful * size // count)
+    def _shift(self, groups: tuple[NDArray[np.int64], ...], state: State, stacked: bool) -> list[ReplicaGroup]:
+        """Return groups that one worker advances one after the other, with a model of its own."""
+        loss = BatchLoss(self._rule.objective, self._rule.behaviour, stacked=stacked)
+        return [ReplicaGroup(self._rule, rows, state.take(self._among(rows)), loss) for rows in groups]
 
-    def run(
-        self, saved: NDArray[np.int64], last: int, storage: np.dtype[Any], progress: bool | None
-    ) -> dict[str, NDArray[Any]]:
-        """Advance to step ``last`` and return the saved frames, each (time, particle, coordinate)."""
-        frames = {name: np.empty((len(saved), *self._shape), storage) for name in self._names}
-        stops = sorted({*saved.tolist(), *np.linspace(self._step, last, _PARTS + 1).round().astype(int).tolist()})
-        with (
-            self._objective.context(),
-            threads_inside(self._torch_threads),
-            ThreadPoolExecutor(len(self._groups)) as pool,
-            progress_bar("train", last - self._step, "steps", shown=progress) as bar,
-        ):
-            for stop in stops:
-                done = self._step
-                self._advance(pool, stop)
-                bar.update(stop - done)
-                for frame in np.flatnonzero(saved == stop):
-                    self._keep(frames, int(frame))
-        return frames
+    def _among(self, rows: NDArray[np.int64]) -> list[int]:
+        return [self._places[int(row)] for row in rows]
 
-    def _advance(self, pool: ThreadPoolExecutor, stop: int) -> None:
-        futures = [pool.submit(group.advance, self._step, stop - self._step) for group in self._groups]
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            if self._rule.behaviour.random:
+                stack.enter_context(torch.random.fork_rng())
+            stack.enter_context(self._rule.objective.context())
+            stack.enter_context(threads_inside(self._division.torch_threads))
+            self._pool = stack.enter_context(ThreadPoolExecutor(self._division.workers))
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def advance(self, first_step: int, n_steps: int) -> None:
+        """Take ``n_steps`` steps, the first of them with the number ``first_step``."""
+
+        def work(shift: list[ReplicaGroup]) -> None:
+            for group in shift:
+                group.advance(first_step, n_steps)
+
+        futures = [self._pool.submit(work, shift) for shift in self._shifts]
         for future in futures:
             future.result()
-        self._step = stop
+        self._step = first_step + n_steps
 
-    def _keep(self, frames: dict[str, NDArray[Any]], frame: int) -> None:
-        for group in self._groups:
-            rows = slice(group.first, group.first + group.count)
-            positions = group.positions
-            lost = ~torch.isfinite(positions).all(dim=1, keepdim=True)
-            for name, values in zip(self._names, (positions, group.velocities), strict=False):
-                assert values is not None
-                frames[name][frame, rows] = to_numpy(values.masked_fill(lost, torch.nan))
+    def snapshot(self) -> Snapshot:
+        """Return the present state of these replicas, in the order of ``rows``."""
+        groups = [group for shift in self._shifts for group in shift]
+        parts = [(self._among(group.rows), snapshot_of(group.state(self._step))) for group in groups]
+        return joined(parts, len(self.rows))

@@ -131,7 +131,7 @@ def test_a_continued_run_is_the_run_without_the_break(perceptron, sampling):
 
 
 def test_threads_and_ensemble_size_change_rounding_alone(perceptron, monkeypatch):
-    monkeypatch.setattr("sgdphys.network.clouds.replicas._BYTES_PER_THREAD", 1000)
+    monkeypatch.setattr("sgdphys.network.clouds.division._BYTES_PER_THREAD", 1000)
     sgd = SGD(0.2, 6)
     reference = train(perceptron, sgd, n_replicas=12, n_steps=30, threads=1)["position"]
     parallel = train(perceptron, sgd, n_replicas=12, n_steps=30, threads=3)["position"]
@@ -230,7 +230,6 @@ def test_torch_is_left_as_it_was(perceptron):
     ("sgd", "settings", "message"),
     [
         (0.1, {}, r"sgd must be settings such as SGD\(lr=0.1, batch_size=8\), got 0.1"),
-        (SGDSchedule([(SGD(0.1, 3), 5)]), {}, "sgd must be settings such as .*, got SGDSchedule"),
         (SGD(0.1, 31), {}, "batch_size must not exceed the number of samples, got 31 > 30"),
         (SGD(0.1, 3, n_samples=29), {}, "n_samples=29 is not the size of the data set, 30"),
         (SGD(0.1, 3, weight_decay=0.1), {}, "weight_decay=0.1 is not that of the network, 0.02"),

@@ -1,0 +1,92 @@
+"""Loss of some replicas on their minibatches, or on the whole data set, and its gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.func import vmap
+
+from sgdphys.network.batches import map_leaves, take
+from sgdphys.network.losses import sample_values
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sgdphys.network.clouds.behaviour import Behaviour
+    from sgdphys.network.objective import Objective
+
+    Buffers = dict[str, Tensor]
+
+__all__ = ["BatchLoss"]
+
+
+class BatchLoss:
+    """The sum over replicas of their losses: its gradient is that of each replica in its own rows.
+
+    Parameters
+    ----------
+    objective
+        The loss with the data; weight decay is no part of what is summed here.
+    behaviour
+        Side effects of the model.
+    stacked
+        Whether parameters and buffers have the replicas on a leading axis; else they are those of one replica, and the
+        model is called as it stands.
+    """
+
+    def __init__(self, objective: Objective, behaviour: Behaviour, *, stacked: bool) -> None:
+        self._data, self.stacked, self._mixes = objective, stacked, behaviour.mixes
+        self._model = objective.model.clone()
+        self._own_buffers = bool(behaviour.buffers)
+        self._randomness = "different" if behaviour.random else "error"
+
+    def of_minibatches(self, weights: list[Tensor], buffers: Buffers, rows: Tensor, shares: Any) -> Tensor:
+        """Return the sum of the weighted losses of each replica's samples.
+
+        Parameters
+        ----------
+        weights
+            Parameters.
+        buffers
+            Buffers that the call may change.
+        rows
+            Numbers of the samples, (replica, B).
+        shares
+            Weight of each sample, (replica, B), or the number that divides the sum of all.
+
+        Returns
+        -------
+        Tensor
+            A number.
+        """
+        inputs = take(self._data.inputs, rows if self.stacked else rows[0])
+        output = self._outputs(weights, buffers, inputs, shared=False)
+        values = sample_values(self._data.loss, output, take(self._data.targets, rows.reshape(-1)))
+        return (values * shares.reshape(-1)).sum() if isinstance(shares, torch.Tensor) else values.sum() / shares
+
+    def gradient_of_all(self, weights: list[Tensor], buffers: Buffers) -> tuple[Tensor, ...]:
+        """Return the gradient of the mean loss over the whole data set, in pieces that fit into memory."""
+        count = len(weights[0]) if self.stacked else 1
+        pieces = [slice(0, self._data.n_samples)] if self._mixes else self._data.rows(factor=count)
+        totals: tuple[Tensor, ...] | None = None
+        for rows in pieces:
+            part = torch.autograd.grad(self._of_rows(weights, buffers, rows, count), weights)
+            totals = part if totals is None else tuple(a + b for a, b in zip(totals, part, strict=True))
+        assert totals is not None
+        return totals
+
+    def _of_rows(self, weights: list[Tensor], buffers: Buffers, rows: slice, count: int) -> Tensor:
+        output = self._outputs(weights, buffers, take(self._data.inputs, rows), shared=True)
+        targets = take(self._data.targets, rows)
+        if self.stacked:
+            targets = map_leaves(lambda leaf: leaf.expand(count, *leaf.shape).flatten(0, 1), targets)
+        return sample_values(self._data.loss, output, targets).sum() / self._data.n_samples
+
+    def _outputs(self, weights: list[Tensor], buffers: Buffers, inputs: Any, *, shared: bool) -> Any:
+        own = (buffers,) if self._own_buffers else ()
+        if not self.stacked:
+            return self._model.call(weights, inputs, *own)
+        axes = (0, None if shared else 0, *(0 for _ in own))
+        output = vmap(self._model.call, in_dims=axes, randomness=self._randomness)(weights, inputs, *own)
+        return map_leaves(lambda leaf: leaf.flatten(0, 1), output)

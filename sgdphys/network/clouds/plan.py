@@ -1,0 +1,189 @@
+"""A training run worked out: who moves how from where, at which steps it is looked at, what it is called."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from sgdphys.checks import whole_number
+from sgdphys.kernels.philox import check_counters
+from sgdphys.network.clouds.beginning import agreed_count, beginning_of, keys_of
+from sgdphys.network.clouds.behaviour import behaviour_of
+from sgdphys.network.clouds.dynamics import Descent, MinibatchDescent
+from sgdphys.network.clouds.replica_group import Rule
+from sgdphys.network.clouds.settings import settings_of
+from sgdphys.network.tensors import to_numpy
+from sgdphys.provenance import digest
+from sgdphys.simulation.memory import refuse_above_memory
+from sgdphys.simulation.request import as_tuple
+from sgdphys.simulation.starts import describe_start
+from sgdphys.simulation.times import Clock, ScheduledClock, last_step, saved_steps
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from sgdphys.network.clouds.beginning import Beginning
+    from sgdphys.network.clouds.settings import ReplicaSettings
+    from sgdphys.network.problem import Network
+
+__all__ = ["TrainingPlan", "plan_of"]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a run will do.
+
+    Parameters
+    ----------
+    network
+        The network.
+    rule
+        How its replicas move.
+    beginning
+        Where they start.
+    last
+        Absolute last step.
+    saved
+        Absolute steps of the frames.
+    clock
+        Tells the time of a step.
+    storage
+        Floating type of the frames.
+    record_potential
+        Whether frames hold the loss.
+    configuration
+        What repeats the run, as JSON text.
+    """
+
+    network: Network
+    rule: Rule
+    beginning: Beginning
+    last: int
+    saved: NDArray[np.int64]
+    clock: Clock | ScheduledClock
+    storage: str
+    record_potential: bool
+    configuration: str
+
+    @property
+    def count(self) -> int:
+        """Number of replicas."""
+        return len(self.beginning.positions)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Variables of a frame."""
+        own = (("velocity", self.rule.settings.momentum), ("buffer", bool(self.rule.behaviour.buffers)))
+        wanted = tuple(name for name, there in (*own, ("potential", self.record_potential)) if there)
+        return ("position", *wanted)
+
+
+def plan_of(
+    network: Network,
+    sgd: Any,
+    dynamics: Descent | None,
+    *,
+    n_replicas: int | None,
+    n_steps: int | None,
+    start: Any,
+    save_at: int | ArrayLike,
+    seed: Any,
+    point: tuple[int, ...],
+    storage: Literal["float64", "float32"],
+    record_potential: bool,
+) -> TrainingPlan:
+    """Check the arguments of ``train`` and work out what follows from them; they are explained there.
+
+    Returns
+    -------
+    TrainingPlan
+        Nothing of the size of the cloud is allocated yet.
+
+    Raises
+    ------
+    ValueError
+        A value breaks its rule.
+    MemoryLimitError
+        The cloud does not fit into memory.
+    """
+    dynamics = _checked(dynamics)
+    point = as_tuple("point", point)
+    count = agreed_count(n_replicas, sgd, seed)
+    settings = settings_of(sgd, network.objective, dynamics)
+    key = keys_of(seed, point)
+    beginning = beginning_of(network, start, count, momentum=settings.momentum)
+    settings = settings.for_count(len(beginning.positions))
+    clock = _clock(settings, dynamics, beginning)
+    first, dt = beginning.step, clock.time(1) - clock.time(0)
+    if isinstance(clock, ScheduledClock):
+        last = clock.last_step(first, None, n_steps)
+    else:
+        last = last_step(first, dt, None, whole_number("n_steps", n_steps))
+    saved = saved_steps(save_at, first, last, dt, offset=clock.offset, clock=clock)
+    configuration = {
+        "verb": "train",
+        "network": network.configuration(),
+        "sgd": settings.configuration(),
+        **dynamics.configuration(),
+        "n_particles": len(beginning.positions),
+        "seed": np.asarray(seed).tolist(),
+        "point": list(point),
+        "first_step": first,
+        "last_step": last,
+        "time_offset": clock.offset,
+        "start": {"network": digest(network.parameters)} if start is None else _described(start),
+        "save_at": _described(save_at),
+        "record_potential": bool(record_potential),
+        "storage": storage,
+        "torch": torch.__version__,
+    }
+    rule = Rule(network.objective, settings, dynamics, key, behaviour_of(network.objective))
+    text = json.dumps(configuration)
+    plan = TrainingPlan(network, rule, beginning, last, saved, clock, storage, record_potential, text)
+    _check_size(plan)
+    return plan
+
+
+def _checked(dynamics: Any) -> Descent:
+    if dynamics is None:
+        return MinibatchDescent()
+    if not isinstance(dynamics, Descent):
+        raise ValueError(f"dynamics must be an object such as LangevinDescent(temperature=0.1), got {dynamics!r:.60}")
+    return dynamics
+
+
+def _clock(settings: ReplicaSettings, dynamics: Descent, beginning: Beginning) -> Clock | ScheduledClock:
+    """Return the clock of the run, going on from an earlier cloud's time; one that counts steps if rates differ."""
+    if not settings.same_lr:
+        return Clock(1.0)
+    clock: Clock | ScheduledClock = Clock(settings.sgd.lr / dynamics.substeps)
+    if settings.scheduled:
+        clock = ScheduledClock(settings.schedules[0])
+    if beginning.time is None:
+        return clock
+    offset = beginning.time - clock.time(beginning.step)
+    unnoticed = 1e-6 * settings.sgd.lr / dynamics.substeps + 1e-15 * abs(beginning.time)
+    if abs(offset) <= unnoticed:
+        return clock
+    return Clock(clock.dt, offset) if isinstance(clock, Clock) else ScheduledClock(clock.schedule, offset)
+
+
+def _described(value: Any) -> Any:
+    return describe_start(to_numpy(value) if isinstance(value, torch.Tensor) else value)
+
+
+def _check_size(plan: TrainingPlan) -> None:
+    if not len(plan.saved):
+        raise ValueError("save_at would keep nothing of the trained cloud; use save_at=1 for the final state alone")
+    if not (isinstance(plan.storage, str) and plan.storage in {"float64", "float32"}):
+        raise ValueError(f"storage must be 'float64' or 'float32', got {plan.storage!r}")
+    channels = max(plan.network.n_samples, plan.rule.dynamics.normals(plan.network.dim))
+    check_counters(particles=plan.count, steps=plan.last, groups=-(-channels // 4))
+    kinds = 2 if plan.rule.settings.momentum else 1
+    n_bytes = kinds * plan.count * plan.network.dim * np.dtype(plan.storage).itemsize
+    what = f"a cloud of {len(plan.saved)} frames, {plan.count} replicas and {plan.network.dim} parameters"
+    refuse_above_memory(n_bytes * len(plan.saved), what, "save fewer frames (save_at=), or use storage='float32'")

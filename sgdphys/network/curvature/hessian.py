@@ -13,9 +13,9 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.network.curvature.likelihoods import refuse_without_likelihood
-from sgdphys.network.curvature.operator import SymmetricOperator
 from sgdphys.network.curvature.probes import mean_of_probes
 from sgdphys.network.curvature.products import GaussNewtonProducts, HessianProducts, SecondMomentProducts
+from sgdphys.network.curvature.symmetric_operator import SymmetricOperator
 from sgdphys.network.curvature.traces import diagonal_probes, exact_diagonal
 from sgdphys.network.functional import FlatFunction
 from sgdphys.network.tensors import to_numpy

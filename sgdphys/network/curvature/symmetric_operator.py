@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -14,17 +13,9 @@ from scipy.sparse.linalg import LinearOperator
 
 from sgdphys import schema
 from sgdphys.checks import whole_number
+from sgdphys.network.curvature.alignment import alignment_of
+from sgdphys.network.curvature.estimates import Estimates
 from sgdphys.network.curvature.lanczos import end_eigenpairs
-from sgdphys.network.curvature.probes import Estimate, mean_of_probes, random_signs
-from sgdphys.network.curvature.quadrature import lanczos_quadrature
-from sgdphys.network.curvature.spectra import density_of
-from sgdphys.network.curvature.traces import (
-    diagonal_probes,
-    exact_diagonal,
-    exact_trace,
-    hutch_plus_plus,
-    hutchinson,
-)
 from sgdphys.network.tensors import like, to_numpy, to_tensor
 from sgdphys.simulation.memory import refuse_above_memory
 
@@ -35,30 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["GivenOperator", "SymmetricOperator"]
 
 _BLOCK = 64  # columns of the dense matrix made at once
-_FEWEST = {"hutchinson": 2, "hutch++": 6}  # products from which on there is a standard error
-
-Result = TypeVar("Result")
 
 
-class SymmetricOperator(ABC):
-    """A symmetric matrix A (d, d) known by its products with blocks of vectors."""
-
-    name = "matrix"
-    units = "loss/x^2"
-
-    @property
-    @abstractmethod
-    def like(self) -> Tensor:
-        """A tensor (d,) of the dtype and on the device of the vectors."""
-
-    @abstractmethod
-    def products(self, columns: Tensor) -> Tensor:
-        """Return A V for a tensor V (d, k)."""
-
-    @property
-    def dim(self) -> int:
-        """Number of rows d."""
-        return len(self.like)
+class SymmetricOperator(Estimates):
+    """A symmetric matrix A (d, d) known by its products with blocks of vectors: ends of its spectrum, alignment."""
 
     def product(self, v: Tensor) -> Tensor:
         """Return A v for a tensor (d,)."""
@@ -139,168 +110,47 @@ class SymmetricOperator(ABC):
             attrs={"products": pairs.products, "dim": self.dim},
         )
 
-    def density(
-        self,
-        n_probes: int = 10,
-        n_steps: int = 80,
-        *,
-        seed: int = 0,
-        width: float | None = None,
-        n_points: int = 1001,
-    ) -> xr.Dataset:
-        """Return the density of eigenvalues by stochastic Lanczos quadrature, ``n_probes * n_steps`` products.
+    def alignment(self, noise: Any, k: int = 10, *, n_probes: int | None = 100, seed: int = 0) -> xr.Dataset:
+        r"""Return how gradient noise C lies to this curvature H, in its k leading eigenvectors V and in tr(HC).
+
+        By Ito's formula the noise raises the mean loss at the rate T tr(HC); isotropic noise of equal trace at the rate
+        T tr H tr C / d, less by the escape ratio. The cosine is that of the matrices as vectors.
 
         Parameters
         ----------
+        noise
+            A ``GradientNoise`` of the same parameters, a ``SymmetricOperator``, or anything with ``matvec`` of tensors.
+        k
+            Number of leading eigenvectors of H and of C.
         n_probes
-            Random start vectors; their spread gives the standard errors, NaN for one.
-        n_steps
-            Products for each start vector.
+            Random signs z for the traces: z'HCz, z'H^2 z and so on outside of V, where H acts as it is known to. None
+            takes dense matrices, without error.
         seed
-            Seed of the random signs.
-        width
-            Standard deviation of the Gaussian that stands for each node, in the unit of the eigenvalues; default a
-            hundredth of their range. A density is told no sharper than that.
-        n_points
-            Points of the even grid.
+            Seed of probes and start vectors.
 
         Returns
         -------
         xr.Dataset
-            ``spectral_density`` (spectrum_value), which integrates to 1; ``spectral_moment`` (power) = tr A^power / d;
-            both with standard errors. ``node``, ``node_weight`` (probe, node_number): the quadrature itself.
+            ``eigenvalue``, ``noise_share`` = v'Cv / tr C, ``noise_curvature_ratio`` (mode), ``projected_noise`` = V'CV
+            (mode, mode_2), ``principal_cosine`` (mode) between the k leading vectors of H and of C;
+            ``escape_indicator`` = tr(HC), ``escape_ratio`` = d tr(HC) / (tr H tr C), ``alignment_cosine``,
+            ``curvature_trace`` and ``gradient_noise_trace`` with standard errors (the jackknife over the probes).
 
         Raises
         ------
         ValueError
-            A number is not a positive integer, or ``width`` not positive.
+            The noise has another dimension.
 
         References
         ----------
-        L. Lin, Y. Saad, C. Yang, SIAM Review 58 (2016) 34; B. Ghorbani, S. Krishnan, Y. Xiao, ICML (2019).
+        Z. Zhu, J. Wu, B. Yu, L. Wu, J. Ma, "The anisotropic noise in stochastic gradient descent", ICML (2019).
         """
-        whole_number("n_points", n_points)
-        if width is not None and not width > 0:
-            raise ValueError(f"width must be positive, got {width}; leave it out for a hundredth of the range")
-        result = density_of(self._quadrature(n_probes, n_steps, seed), width, n_points)
-        return result.assign_attrs(products=n_probes * min(n_steps, self.dim), dim=self.dim)
-
-    def trace_of_function(
-        self,
-        function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-        n_probes: int = 10,
-        n_steps: int = 80,
-        *,
-        seed: int = 0,
-    ) -> xr.DataArray:
-        """Return tr f(A) by stochastic Lanczos quadrature, as ``np.log`` for log det A or ``np.abs`` for tr |A|.
-
-        Parameters
-        ----------
-        function
-            f on arrays of eigenvalues; it has to be finite on the spectrum.
-        n_probes, n_steps, seed
-            As in ``density``; the standard error is that between the start vectors and does not hold what too few
-            steps miss of a function that is far from a polynomial.
-
-        Returns
-        -------
-        xr.DataArray
-            Zero-dimensional; attribute ``standard_error``.
-        """
-        quadrature = self._quadrature(n_probes, n_steps, seed)
-        with np.errstate(all="ignore"):  # at nodes of no weight
-            values = quadrature.integrals(function(quadrature.nodes))
-        mean, error = mean_of_probes(self.dim * torch.as_tensor(values))
-        products = n_probes * quadrature.nodes.shape[1]
-        return Estimate(float(mean), float(error), products).as_array("", "trace of a function of a matrix")
-
-    def trace(
-        self,
-        method: Literal["exact", "hutchinson", "hutch++"] = "exact",
-        *,
-        n_products: int = 90,
-        seed: int = 0,
-    ) -> xr.DataArray:
-        """Return the trace.
-
-        Parameters
-        ----------
-        method
-            "exact" takes d products. "hutchinson" and "hutch++" take ``n_products`` and have no bias; the second has
-            the far smaller error where few eigenvalues hold most of the matrix.
-        n_products
-            Products of a random estimate, at least 2 and 6.
-        seed
-            Seed of the random signs.
-
-        Returns
-        -------
-        xr.DataArray
-            Zero-dimensional; attributes ``standard_error`` (0 when exact) and ``products``.
-
-        Raises
-        ------
-        ValueError
-            There is no such method, or there are too few products.
-        """
-        if method == "exact":
-            estimate = self._inside(lambda: exact_trace(self.products, self.like))
-        else:
-            rules = {"hutchinson": hutchinson, "hutch++": hutch_plus_plus}
-            _enough(method, n_products)
-            estimate = self._inside(lambda: rules[method](self.products, self.like, n_products, seed))
-        return estimate.as_array(self.units, f"trace of the {self.name}")
-
-    def diagonal(
-        self, method: Literal["exact", "hutchinson"] = "exact", *, n_products: int = 90, seed: int = 0
-    ) -> xr.Dataset:
-        """Return the diagonal, from d products or from random signs.
-
-        Parameters
-        ----------
-        method, n_products, seed
-            As in ``trace``; there is no "hutch++" of it.
-
-        Returns
-        -------
-        xr.Dataset
-            ``matrix_diagonal`` (parameter) with standard errors.
-
-        Raises
-        ------
-        ValueError
-            There is no such method, or there are too few products.
-        """
-        if method == "exact":
-            value = self._inside(lambda: exact_diagonal(self.products, self.like))
-            pair = (value, torch.zeros_like(value))
-        else:
-            pair = self._inside(lambda: self._estimated_diagonal(method, n_products, seed))
-        names = ("matrix_diagonal", "matrix_diagonal_standard_error")
-        arrays = zip(names, pair, strict=True)
-        return xr.Dataset({key: (schema.PARAMETER, to_numpy(x), schema.describe(key)) for key, x in arrays})
-
-    def _estimated_diagonal(self, method: str, n_products: int, seed: int) -> tuple[Tensor, Tensor]:
-        if method != "hutchinson":
-            raise ValueError(f"method must be 'exact' or 'hutchinson', got {method!r}")
-        _enough(method, n_products)
-        total = torch.zeros(self.dim, dtype=torch.float64, device=self.like.device)
-        square = total.clone()
-        for block in diagonal_probes(self.products, self.like, n_products, seed):
-            total += block.sum(dim=1)
-            square += block.square().sum(dim=1)
-        variance = (square - total**2 / n_products).clamp(min=0) / (n_products - 1)
-        return total / n_products, (variance / n_products).sqrt()
-
-    def _quadrature(self, n_probes: int, n_steps: int, seed: int) -> Any:
-        starts = random_signs(self.dim, whole_number("n_probes", n_probes), seed, self.like)
-        whole_number("n_steps", n_steps)
-        return self._inside(lambda: lanczos_quadrature(self.products, starts, n_steps))
-
-    def _inside(self, work: Callable[[], Result]) -> Result:
-        """Do a piece of work; a place to set threads around it."""
-        return work()
+        if noise.dim != self.dim:
+            raise ValueError(f"the noise has {noise.dim} parameters, the {self.name} {self.dim}; take the same of both")
+        if n_probes is not None:
+            whole_number("n_probes", n_probes)
+        other = noise if isinstance(noise, SymmetricOperator) else GivenOperator(noise.matvec, self.like, "noise")
+        return self._inside(lambda: alignment_of(self, other, k, n_probes, seed))
 
 
 @dataclass(frozen=True)
@@ -330,10 +180,3 @@ class GivenOperator(SymmetricOperator):
     def products(self, columns: Tensor) -> Tensor:
         """Return A V for a tensor V (d, k)."""
         return self.function(columns)
-
-
-def _enough(method: str, n_products: int) -> None:
-    if method not in _FEWEST:
-        raise ValueError(f"method must be 'exact', 'hutchinson' or 'hutch++', got {method!r}")
-    if whole_number("n_products", n_products) < _FEWEST[method]:
-        raise ValueError(f"n_products must be at least {_FEWEST[method]} for method={method!r}, got {n_products}")

@@ -120,10 +120,11 @@ def gram_moments(gram: Array, population: int | None) -> tuple[GramMoments, Gram
     """Return the estimates from all samples, and from all but each one; ``gram`` may be G H G' for symmetric H."""
     n = len(gram)
     rows = gram.sum(axis=1)
-    centred = gram - (rows / n)[:, None] - (rows / n)[None, :] + rows.sum() / n**2
+    centred = gram - (rows / n)[:, None]
+    centred -= (rows / n - rows.sum() / n**2)[None, :]
     own, total = np.diag(centred), np.trace(centred)
     pairs = rows.sum() - np.trace(gram)
-    full = np.array([np.sum(centred**2), np.sum(own**2), total**2])
+    full = np.array([np.vdot(centred, centred), np.sum(own**2), total**2])
     everything = _estimates(n, population, pairs, total, full)
     rest = pairs - 2 * (rows - np.diag(gram))
     return everything, _estimates(n - 1, population, rest, total - own * n / (n - 1), _left_out(centred))
@@ -144,7 +145,7 @@ def variance_of_squared_mean(gram: Array, population: int | None) -> float:
     """Return 4 G'CG/n + 2 tr C^2/(n (n - 1)), the variance of |G|^2 over pairs, without bias and not negative."""
     n = len(gram)
     others = gram.sum(axis=1) - np.diag(gram)
-    squares = np.sum(gram**2) - np.sum(np.diag(gram) ** 2)
+    squares = np.vdot(gram, gram) - np.sum(np.diag(gram) ** 2)
     chains = np.sum(others**2) - squares
     quadruples = others.sum() ** 2 - 2 * squares - 4 * chains
     triple, fourth = n * (n - 1) * (n - 2), n * (n - 1) * (n - 2) * (n - 3)
@@ -168,9 +169,9 @@ def _left_out(centred: Array) -> Array:
     """Return sum_jk K_jk^2, sum_j K_jj^2 and (sum_j K_jj)^2, (3, sample), of the other samples, centred anew."""
     n = len(centred)
     t = 1 / (n - 1)
-    own, squares = np.diag(centred), np.sum(centred**2, axis=1)
+    own, squares = np.diag(centred), np.einsum("ij,ij->i", centred, centred)
     step = n * t
-    scatter = np.sum(centred**2) - 2 * step * squares + (step * own) ** 2
+    scatter = squares.sum() - 2 * step * squares + (step * own) ** 2
     shift = t**2 * own
     norms = np.sum(own**2) + 2 * shift * own.sum() + n * shift**2 + 4 * t * centred @ own + 4 * t**2 * squares
     norms -= (own + 2 * t * own + shift) ** 2

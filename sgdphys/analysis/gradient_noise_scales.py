@@ -54,7 +54,8 @@ def noise_scale(
     level
         Probability that the interval covers the scale, between 0 and 1.
     curvature_gram
-        g_i' H g_j (n, n) with the Hessian H, in loss^3/x^4, for the scale weighted by curvature.
+        g_i' H g_j (n, n) with the Hessian H, in loss^3/x^4, for the scale weighted by curvature. H may be indefinite;
+        the scale has its meaning where tr(HC) and G'HG are positive.
 
     Returns
     -------
@@ -198,7 +199,8 @@ def _ends(estimates: tuple[float, float], widths: Array) -> tuple[float, float]:
     square, middle, constant = below**2 - widths[2], above * below - widths[1], above**2 - widths[0]
     root = math.sqrt(max(middle**2 - square * constant, 0.0))
     if square > 0:
-        return max((middle - root) / square, 0.0), (middle + root) / square
+        low = (middle - root) / square
+        return low if above < 0 else max(low, 0.0), (middle + root) / square
     return (max(constant / (middle + root), 0.0) if middle + root > 0 else 0.0), math.inf
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from sgdphys import schema
 from sgdphys.checks import number_array, whole_number
+from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ _FEWEST_BLOCKS = 20  # sums of draws, for an error
 _FEWEST_NULLS = 5
 _SCAN = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _SIGNIFICANT = 4.0  # standard errors
+_COPIES = 5  # of the draws, that are in memory at once
 
 
 def tail_index(
@@ -72,6 +74,8 @@ def tail_index(
     ValueError
         The draws are no finite numbers (draw, coordinate), fewer than 40 (80 to symmetrise), or all directions have an
         exact zero among them; a block length lies out of range or ``n_null`` is below 5.
+    MemoryLimitError
+        Draws and Gaussian noise do not fit into memory.
 
     References
     ----------
@@ -83,6 +87,9 @@ def tail_index(
     nulls = whole_number("n_null", n_null)
     if nulls < _FEWEST_NULLS:
         raise ValueError(f"n_null must be at least {_FEWEST_NULLS} for a spread, got {nulls}")
+    refuse_above_memory(
+        _COPIES * noise.nbytes, f"the tail index of draws of shape {noise.shape}", "project them on fewer directions"
+    )
     rng = np.random.default_rng(whole_number("seed", seed, least=0))
     noise = noise[rng.permutation(len(noise))]
     root = _gaussian_root(noise)

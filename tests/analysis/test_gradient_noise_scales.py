@@ -144,6 +144,20 @@ def test_curvature_weighs_the_directions():
     assert gram_moments(g @ hessian @ g.T, None)[0].trace == pytest.approx(np.trace(hessian @ np.cov(g.T)))
 
 
+def test_curvature_may_have_either_sign():
+    rng = np.random.default_rng(4)
+    hessian, mean, spread = np.array([2.0, -1.0]), np.array([1.0, 0.2]), np.array([0.1, 1.0])
+    g = mean + spread * rng.normal(size=(2000, 2))
+    found = noise_scale(g @ g.T, curvature_gram=(g * hessian) @ g.T)
+    truth = np.sum(hessian * spread**2) / np.sum(hessian * mean**2)  # -.5: noise lowers the loss
+    assert found["curvature_noise_scale_low"] < truth < found["curvature_noise_scale_high"] < 0
+    assert_within(found["curvature_noise_scale"], truth, found["curvature_noise_scale_standard_error"])
+    downwards = noise_scale(g @ g.T, curvature_gram=-(g * hessian) @ g.T)
+    assert not downwards["curvature_noise_scale_resolved"] and np.isnan(downwards["critical_batch_size"])
+    assert downwards["simple_noise_scale_resolved"]
+    assert np.isnan(fastest_step(g @ g.T, -(g * hessian) @ g.T, np.inf)["fastest_lr"][0])
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

@@ -105,12 +105,49 @@ _CLOUD_NUMBERS: tuple[_Line, ...] = (
     ("buffer", ("time", "particle", "buffer_coordinate"), "1", "buffers that training changes, one after the other"),
     ("momentum", ("particle",), "1", "heavy-ball coefficient"),
 )
+_RECORDED: tuple[_Line, ...] = (
+    ("line_step", ("line",), "1", "number of steps taken at a line of recorded scalars", "int64"),
+    ("line_time", ("line",), "x^2/loss", "time of a line, the sum of the learning rates before it"),
+    (
+        "training_loss",
+        ("line", "particle"),
+        "loss",
+        "loss of the minibatch of the step before; NaN where none was given",
+    ),
+    ("gradient_norm", ("line", "particle"), "loss/x", "norm of the gradient of the step before; NaN where unknown"),
+    ("distance_from_start", ("line", "particle"), "x", "norm of the displacement from the start"),
+    ("step_length", ("line", "particle"), "x", "norm of the move since the line before"),
+    ("step_alignment", ("line", "particle"), "x^2", "displacement at the line before times the move since then"),
+    ("sketch", ("time", "particle", "bucket"), "x", "count sketch of the displacement from the origin"),
+    ("anchor_step", ("anchor_step",), "1", "steps at which all parameters are kept", "int64"),
+    ("anchor_time", ("anchor_step",), "x^2/loss", "times at which all parameters are kept"),
+    ("anchor", ("anchor_step", "particle", "parameter"), "x", "all parameters at some steps"),
+    ("anchor_velocity", ("anchor_step", "particle", "parameter"), "loss/x", "heavy-ball velocities at the anchors"),
+    ("lag", ("lag",), "x^2/loss", "time between two frames"),
+    ("sketched_displacement", ("lag",), "x^2", "mean squared displacement over a lag, from sketches"),
+    ("sketched_displacement_sketch_error", ("lag",), "x^2", "its standard deviation over sketches, at most"),
+    ("path_share", ("particle", "mode"), "1", "share of a path's variance along its principal components"),
+    ("path_share_null", ("mode",), "1", "the same of a long random walk in many dimensions, 6/(pi mode)^2"),
+    ("path_component", ("time", "particle", "mode"), "x", "path along its principal components"),
+    (
+        "off_plane_distance",
+        ("time", "particle"),
+        "x",
+        "distance of the path from the plane of its first two components",
+    ),
+)
 _ESTIMATES: tuple[_Line, ...] = (
     *_VALIDITY_ESTIMATES,
     *_NOISE_ESTIMATES,
     *_CURVATURE_ESTIMATES,
 )  # with a standard error each
-_NUMBERS: tuple[_Line, ...] = (*_CLOUD_NUMBERS, *_VALIDITY_NUMBERS, *_NOISE_NUMBERS, *_CURVATURE_NUMBERS)  # without one
+_NUMBERS: tuple[_Line, ...] = (
+    *_RECORDED,
+    *_CLOUD_NUMBERS,
+    *_VALIDITY_NUMBERS,
+    *_NOISE_NUMBERS,
+    *_CURVATURE_NUMBERS,
+)  # without one
 
 MEASURED = (
     *_ESTIMATES,

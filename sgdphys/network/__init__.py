@@ -17,6 +17,9 @@ from sgdphys.network.curvature.lanczos import Eigenpairs, leading_eigenpairs
 from sgdphys.network.examples import digits_network, image_network
 from sgdphys.network.noise.gradient_noise import GradientNoise
 from sgdphys.network.problem import Network
+from sgdphys.network.recording.bases import named_basis
+from sgdphys.network.recording.recorder import Recorder
+from sgdphys.network.recording.settings import Recording
 from sgdphys.network.twins.quadratic import Twin
 
 __all__ = [
@@ -28,11 +31,14 @@ __all__ = [
     "LangevinDescent",
     "MinibatchDescent",
     "Network",
+    "Recorder",
+    "Recording",
     "Twin",
     "VarianceAmplifiedDescent",
     "digits_network",
     "image_network",
     "leading_eigenpairs",
+    "named_basis",
     "replicas_of",
     "train",
 ]

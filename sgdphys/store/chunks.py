@@ -70,6 +70,11 @@ def committed_chunks(name: str, array: Any, commit: Commit, attributes: dict[str
     for chunk in itertools.product(*map(range, counts)):
         if name not in attributes["planned"]:
             committed = True
+        elif commit.lengths:
+            committed = all(
+                i * length < commit.lengths.get(dim, i * length + 1)
+                for i, length, dim in zip(chunk, array.chunks, dimensions, strict=True)
+            )
         elif schema.TIME in dimensions:
             axis = dimensions.index(schema.TIME)
             committed = chunk[axis] * array.chunks[axis] < commit.frames[chunk[:n_points]]

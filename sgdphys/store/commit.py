@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,12 +37,15 @@ class Commit:
         Which of the two checkpoint slots is valid; None when there is no checkpoint.
     state_point
         The point that the checkpoint belongs to.
+    lengths
+        Committed rows along each growing dimension; empty for a store of planned length.
     """
 
     frames: NDArray[np.int64]
     finished: NDArray[np.bool_]
     slot: int | None = None
     state_point: tuple[int, ...] = ()
+    lengths: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> Commit:
@@ -52,7 +55,7 @@ class Commit:
     @property
     def empty_so_far(self) -> bool:
         """Whether nothing was committed yet."""
-        return not (self.finished.any() or self.frames.any())
+        return not (self.finished.any() or self.frames.any() or any(self.lengths.values()))
 
     @property
     def complete(self) -> bool:
@@ -62,13 +65,15 @@ class Commit:
 
 def write_commit(store: Path, commit: Commit) -> None:
     """Replace the marker atomically: a temporary file, flushed to the disk, then one rename."""
-    content = {
+    content: dict[str, Any] = {
         "shape": list(commit.frames.shape),
         "frames": commit.frames.ravel().tolist(),
         "finished": commit.finished.ravel().astype(int).tolist(),
         "slot": commit.slot,
         "state_point": list(commit.state_point),
     }
+    if commit.lengths:
+        content["lengths"] = commit.lengths
     temporary = store / f"{COMMIT_FILE}.{os.getpid()}.partial"
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(content, file)
@@ -102,7 +107,8 @@ def read_commit(store: Path, attributes: Mapping[str, Any] | None = None) -> Com
         shape = tuple(content["shape"])
         frames = np.array(content["frames"], np.int64).reshape(shape)
         finished = np.array(content["finished"], np.bool_).reshape(shape)
-        commit = Commit(frames, finished, content["slot"], tuple(content["state_point"]))
+        lengths = {str(dim): int(length) for dim, length in content.get("lengths", {}).items()}
+        commit = Commit(frames, finished, content["slot"], tuple(content["state_point"]), lengths)
     except FileNotFoundError as error:
         raise StoreError(f"{store} has lost {COMMIT_FILE}, so nothing in it counts; {WAY_OUT}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Shape = tuple[int, ...]
 
-__all__ = ["PlannedArray", "create_store", "save_dataset"]
+__all__ = ["PlannedArray", "create_store", "lay_out", "publish", "save_dataset"]
 
 CHUNK_BYTES = 8 << 20  # of one chunk
 BUFFER_BYTES = 16 << 20  # of the frames that a writer holds before it writes them
@@ -124,22 +124,49 @@ def create_store(
     make_way(target, overwrite=overwrite)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", suffix=".partial", dir=beside) as folder:
         fresh = Path(folder) / "store"
-        _lay_out(fresh, fixed, planned, lengths, tuple(points))
+        lay_out(fresh, fixed, planned, lengths, tuple(points))
         write_commit(fresh, Commit.empty(tuple(lengths[dim] for dim in points)))
-        _publish(fresh, target)
+        publish(fresh, target)
     return Writer(target)
 
 
-def _publish(fresh: Path, target: Path) -> None:
+def publish(fresh: Path, target: Path) -> None:
+    """Move a finished store to its place; refused with StoreError if something appeared there."""
     try:
         fresh.rename(target)
     except OSError as error:
         raise StoreError(f"{target} appeared in the meantime ({error.strerror}); choose another path") from error
 
 
-def _lay_out(
-    store: Path, fixed: xr.Dataset, planned: Sequence[PlannedArray], lengths: dict[str, int], points: tuple[str, ...]
+def lay_out(
+    store: Path,
+    fixed: xr.Dataset,
+    planned: Sequence[PlannedArray],
+    lengths: dict[str, int],
+    points: tuple[str, ...],
+    *,
+    chunk_rows: Mapping[str, int] | None = None,
+    coordinates: Sequence[str] = (),
 ) -> None:
+    """Make group and arrays; ``chunk_rows`` are the rows of a chunk along growing dimensions.
+
+    Parameters
+    ----------
+    store
+        Directory that does not exist yet.
+    fixed
+        Coordinates, arrays and attributes that are known.
+    planned
+        Arrays to allocate.
+    lengths
+        Length of every dimension.
+    points
+        Leading dimensions of a sweep.
+    chunk_rows
+        Rows of a chunk along each growing dimension; None for a store of planned length.
+    coordinates
+        Which of the planned arrays are coordinates.
+    """
     labels = {
         str(name): {"dims": list(map(str, variable.dims)), "values": variable.values.tolist()}
         for name, variable in fixed.variables.items()
@@ -148,8 +175,8 @@ def _lay_out(
     attributes = {
         **{str(name): value for name, value in fixed.attrs.items()},
         "points": list(points),
-        "frames": lengths.get(schema.TIME, 0),
-        "coordinates": [str(name) for name in fixed.coords if name not in labels],
+        "frames": lengths.get(schema.TIME, 0) if chunk_rows is None else 0,
+        "coordinates": [*(str(name) for name in fixed.coords if name not in labels), *coordinates],
         "labels": labels,
         "planned": [array.name for array in planned],
         "fixed": [str(name) for name in fixed.variables if str(name) not in labels],
@@ -164,7 +191,10 @@ def _lay_out(
     frames = _frames_per_chunk(planned, lengths, points)
     for plan in planned:
         shape = tuple(lengths[dim] for dim in plan.dims)
-        chunks = _chunks(plan, lengths, points, frames)
+        if chunk_rows is None:
+            chunks = _chunks(plan, lengths, points, frames)
+        else:
+            chunks = tuple(chunk_rows.get(dim, lengths[dim]) for dim in plan.dims)
         _allocate(group, plan.name, plan.dims, shape, chunks, np.dtype(plan.dtype), dict(plan.attributes))
 
 

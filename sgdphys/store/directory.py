@@ -108,6 +108,10 @@ def refuse_other_random_numbers(path: Path, attributes: Mapping[str, object]) ->
 
 def progress_line(path: Path, commit: Commit, planned_frames: int) -> str:
     """Return in words how much of a store is there."""
+    if commit.lengths:
+        state = "complete" if commit.complete else "unfinished"
+        rows = ", ".join(f"{length} along {dim}" for dim, length in commit.lengths.items())
+        return f"{path}: {state}, {rows}"
     if commit.frames.ndim == 0:
         state = "complete" if commit.complete else "unfinished"
         return f"{path}: {state}, {int(commit.frames)} of {planned_frames} frames"

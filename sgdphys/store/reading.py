@@ -79,6 +79,8 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     refuse_missing(target, attributes, commit)
     dataset = _labelled(_arrays(target), attributes)
     points = tuple(attributes["points"])
+    if commit.lengths:
+        return dataset.assign_attrs(complete=int(commit.complete))
     timeless = [name for name in attributes["planned"] if schema.TIME not in dataset[name].dims]
     if points:
         dataset = _cut_sweep(dataset, attributes["planned"], commit, points)

@@ -1,0 +1,206 @@
+"""What a recording keeps, step by step: scalars, frames of sketch and position, anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from sgdphys import schema
+from sgdphys.network.recording.count_sketches import CountSketch
+from sgdphys.network.tensors import to_numpy, to_tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from sgdphys.network.recording.settings import Recording
+
+    Rows = dict[str, NDArray[Any]]
+    Clock = float | Callable[[NDArray[np.int64]], NDArray[np.float64]]
+
+__all__ = ["AXES", "SCALARS", "Channels"]
+
+AXES = {"line": ("line_step", "line_time"), "time": ("step", "time"), "anchor_step": ("anchor_step", "anchor_time")}
+"""Growing dimensions of a recording, each with the names of its steps and times."""
+
+SCALARS = ("training_loss", "gradient_norm", "distance_from_start", "step_length", "step_alignment")
+
+
+class Channels:
+    r"""Rows of a recording of some replicas, made from their positions.
+
+    With the displacement u = x - x_0 from a replica's own start and the move m = x - x' since the line before,
+    :math:`|u|^2 = |u'|^2 + 2 \langle u', m \rangle + |m|^2`, the three numbers that a line keeps. They take one pass
+    over x each and are computed in the floating type of x. Nothing of the size of x is held but x_0 and x'. Rows stay
+    on the device until they are taken.
+
+    Parameters
+    ----------
+    recording
+        What to keep.
+    dim
+        Number of parameters d.
+    n_replicas
+        Number of replicas.
+    theta0
+        Starts (replica, d); a copy is kept.
+    device
+        Where positions will come from.
+
+    Raises
+    ------
+    ValueError
+        The basis or the origin has another number of parameters.
+    """
+
+    def __init__(
+        self, recording: Recording, dim: int, n_replicas: int, theta0: Tensor, device: torch.device | str
+    ) -> None:
+        self.recording, self.dim, self.n_replicas = recording, dim, n_replicas
+        kind: dict[str, Any] = {"device": torch.device(device), "dtype": theta0.dtype}
+        self._start = theta0.detach().clone().to(**kind)
+        self._before = self._start.clone()
+        own = recording.origin is None
+        self._origin = self._start[0] if own else to_tensor(recording.origin, **kind)
+        self._basis = None if recording.basis is None else to_tensor(recording.directions, **kind)
+        self._check(dim)
+        self._one_origin = bool((self._start == self._origin).all())
+        self._sketch = CountSketch(dim, recording.sketch, recording.seed) if recording.sketch else None
+        self._rows: dict[str, list[dict[str, Any]]] = {axis: [] for axis in AXES}
+
+    def _check(self, dim: int) -> None:
+        for name, array in (("basis", self._basis), ("origin", self._origin)):
+            if array is not None and len(array) != dim:
+                raise ValueError(f"{name} of the recording has {len(array)} parameters, the network has {dim}")
+
+    @property
+    def n_directions(self) -> int:
+        """Number of directions of the basis, 0 without one."""
+        return 0 if self._basis is None else self._basis.shape[1]
+
+    @property
+    def dtype(self) -> str:
+        """Floating type of sketches and anchors, as NumPy calls it."""
+        return str(self._start.dtype).removeprefix("torch.")
+
+    def due(self, step: int) -> bool:
+        """Return whether ``observe`` keeps anything at a step; else it need not be called."""
+        return self.recording.due(step)
+
+    @torch.no_grad()
+    def observe(
+        self,
+        step: int,
+        positions: Tensor,
+        losses: Tensor | None = None,
+        gradient_norms: Tensor | None = None,
+        *,
+        velocities: Tensor | None = None,
+    ) -> None:
+        """Keep what is due after a number of steps.
+
+        Parameters
+        ----------
+        step
+            Steps taken since the start of the run; 0 for the start itself, which has no line of scalars.
+        positions
+            Parameters (replica, d).
+        losses, gradient_norms
+            Of the minibatch of the step before, (replica,).
+        velocities
+            Heavy-ball velocities (replica, d), kept at anchors.
+        """
+        recording = self.recording
+        line, frame = step > 0 and recording.keeps_line(step), recording.keeps_frame(step)
+        shift = positions - self._start if line or (frame and self._one_origin) else None
+        if line and shift is not None:
+            self._rows["line"].append({"step": step, **self._scalars(positions, shift, losses, gradient_norms)})
+            self._before.copy_(positions)
+        if frame:
+            offset = shift if self._one_origin and shift is not None else positions - self._origin
+            self._rows["time"].append({"step": step, **self._frame(offset)})
+        if recording.keeps_anchor(step):
+            kept = {"anchor": positions} | ({} if velocities is None else {"anchor_velocity": velocities})
+            # a copy in host memory: the caller goes on in the same tensors
+            row = {name: tensor.detach().to("cpu", copy=True) for name, tensor in kept.items()}
+            self._rows["anchor_step"].append({"step": step, **row})
+
+    def _scalars(self, positions: Tensor, shift: Tensor, losses: Any, gradient_norms: Any) -> dict[str, Tensor]:
+        move = positions - self._before
+        squared = (move * move).sum(dim=1)
+        unknown = shift.new_full((self.n_replicas,), torch.nan)
+        return {
+            "training_loss": unknown if losses is None else losses.detach(),
+            "gradient_norm": unknown if gradient_norms is None else gradient_norms.detach(),
+            "distance_from_start": torch.linalg.vector_norm(shift, dim=1),
+            "step_length": squared.sqrt(),
+            "step_alignment": (shift * move).sum(dim=1) - squared,
+        }
+
+    def _frame(self, offset: Tensor) -> dict[str, Tensor]:
+        kept = {} if self._basis is None else {"position": offset @ self._basis}
+        return kept if self._sketch is None else kept | {"sketch": self._sketch(offset)}
+
+    def set_before(self, positions: Tensor) -> None:
+        """Let the next move count from these positions (replica, d), as where a run goes on."""
+        self._before.copy_(positions)
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many rows of each dimension were not taken yet."""
+        return {axis: len(rows) for axis, rows in self._rows.items()}
+
+    def take(self) -> dict[str, Rows]:
+        """Hand over the rows kept so far, as arrays by growing dimension and name; ``step`` is among the names."""
+        taken = {}
+        for axis, rows in self._rows.items():
+            if rows:
+                names = [name for name in rows[0] if name != "step"]
+                arrays = {name: to_numpy(torch.stack([row[name] for row in rows])) for name in names}
+                taken[axis] = {"step": np.array([row["step"] for row in rows], np.int64), **arrays}
+        self._rows = {axis: [] for axis in AXES}
+        return taken
+
+    def fixed(self) -> xr.Dataset:
+        """Return what does not change: origin, basis and the labels of its directions."""
+        variables: dict[str, Any] = {"origin": (schema.PARAMETER, to_numpy(self._origin), schema.describe("origin"))}
+        if self._basis is None:
+            return xr.Dataset(variables)
+        dims = (schema.PARAMETER, schema.COORDINATE)
+        variables["basis"] = (dims, self.recording.directions, schema.describe("basis"))
+        given = self.recording.basis
+        labels = {
+            name: (schema.COORDINATE, given[name].values)
+            for name in (schema.COORDINATE, "direction_kind")
+            if hasattr(given, "data_vars") and name in given.coords
+        }
+        return xr.Dataset(variables, coords=labels)
+
+    def result(self, lr: Clock) -> xr.Dataset:
+        """Return all rows kept so far as a Dataset; it is a cloud where a basis was given.
+
+        Parameters
+        ----------
+        lr
+            Learning rate, so that time = lr * step; or a function from steps to times.
+
+        Returns
+        -------
+        xr.Dataset
+            Scalars over (line, particle), ``sketch`` and ``position`` over time, ``anchor`` over anchor_step.
+        """
+        clock = lr if callable(lr) else (lambda steps: lr * steps)
+        variables: dict[str, Any] = {}
+        coordinates: dict[str, Any] = {}
+        for axis, rows in self.take().items():
+            steps = rows.pop("step")
+            step_name, time_name = AXES[axis]
+            coordinates[step_name] = (axis, steps, schema.describe(step_name))
+            coordinates[time_name] = (axis, np.asarray(clock(steps), np.float64), schema.describe(time_name))
+            for name, values in rows.items():
+                variables[name] = (schema.BY_NAME[name].dims, values, schema.describe(name))
+        return self.fixed().assign(variables).assign_coords(coordinates)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from network_models import LAYERS, WITHOUT_VMAP, network_with
 
-from sgdphys.network.noise import per_sample
+from sgdphys.network.noise import jacobians, per_sample
 
 
 def naive_gradients(network):
@@ -27,7 +27,7 @@ def test_gradients_equal_a_loop_over_the_samples(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_products_with_the_jacobian_need_no_gradients_and_work_for_every_layer(name):
     network = network_with(name)
-    jacobian = per_sample.SampleJacobian(network.objective, torch.tensor(network.parameters))
+    jacobian = jacobians.SampleJacobian(network.objective, torch.tensor(network.parameters))
     exact = naive_gradients(network)
     rng = np.random.default_rng(0)
     v, w = torch.tensor(rng.normal(size=network.dim)), torch.tensor(rng.normal(size=12))

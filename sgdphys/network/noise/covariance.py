@@ -1,0 +1,223 @@
+"""Centred covariance of the per-sample gradients, mostly without ever forming it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+from scipy.sparse.linalg import LinearOperator
+
+from sgdphys import schema
+from sgdphys.network.noise.per_sample import sample_gradients
+from sgdphys.network.noise.sample_gradients import SampleGradients
+from sgdphys.network.tensors import by_columns, like, to_numpy, to_tensor
+from sgdphys.network.threads import few_threads
+from sgdphys.simulation.memory import refuse_above_memory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Matrix = NDArray[np.float64]
+
+__all__ = ["NoiseCovariance"]
+
+
+class NoiseCovariance(SampleGradients):
+    """The covariance C of per-sample gradients as a matrix: products, Gram matrix, spectrum, factor, diagonal."""
+
+    @few_threads
+    def matvec(self, v: Any) -> Any:
+        """Return C v for ``v`` (d,) or (d, k), as the same kind of array; no per-sample gradient is formed."""
+        return by_columns(self.product, v, self.point)
+
+    def product(self, v: Tensor) -> Tensor:
+        """Return C v for a tensor (d,)."""
+        scattered = self._jacobian.scattered(self._wide(v), self._mean)
+        return self._narrow(scattered) * (self.correction / self.n_samples)
+
+    def to_scipy(self) -> LinearOperator:
+        """Return C as a SciPy operator on NumPy vectors."""
+        dtype = to_numpy(self.point[:0]).dtype
+
+        def flat(v: Matrix) -> Any:
+            return self.matvec(v.reshape(-1))
+
+        products: Any = {"matvec": flat, "rmatvec": flat, "matmat": self.matvec}
+        return LinearOperator((self.dim, self.dim), **products, dtype=dtype)
+
+    @few_threads
+    def project(self, directions: Any) -> Any:
+        """Return V' C V, (k, k), for directions V (d, k), as the same kind of array; C is not formed."""
+        along = self.products_along(to_tensor(directions, device=self.point.device, dtype=self.point.dtype))
+        return like(directions, along.T @ along * (self.correction / self.n_samples))
+
+    @few_threads
+    def along(self, directions: Any) -> Any:
+        """Return (g_i - g)' V, (n, k), for directions V (d, k), as the same kind of array."""
+        return like(
+            directions, self.products_along(to_tensor(directions, device=self.point.device, dtype=self.point.dtype))
+        )
+
+    @few_threads
+    def trace(self, by: str | None = None) -> Any:
+        """Return tr C, the mean squared distance of a sample's gradient from the mean gradient, in loss^2/x^2.
+
+        Parameters
+        ----------
+        by
+            ``"layer"`` for the share of each layer; None for all of it.
+
+        Returns
+        -------
+        float or xr.Dataset
+            tr C, or ``layer_trace`` (layer), whose sum it is.
+
+        Raises
+        ------
+        ValueError
+            ``by`` is neither.
+        """
+        squares = self._maker.norms(self._names)
+        means = self.objective.model.named(self.objective.model.pieces(self._mean))
+        each = {
+            name: max(float(squares[name].mean() - means[name].square().sum()), 0.0) * self.correction
+            for name in squares
+        }
+        if _checked(by) is None:
+            return sum(each.values())
+        traces = [sum(each[name] for name in names) for names in self._layers.values()]
+        attributes = {**schema.describe("layer_trace"), "units": "loss^2/x^2"}
+        return xr.Dataset({"layer_trace": ("layer", traces, attributes)}, {"layer": list(self._layers)})
+
+    @few_threads
+    def diagonal(self) -> Matrix:
+        """Return the diagonal of C, (d,), in loss^2/x^2; where the layers are known without per-sample gradients."""
+        squares = self._maker.second_moments(self._names)
+        mean = self._narrow(self._mean)
+        flat = torch.cat([squares[name].reshape(-1) for name in self._names]) - mean.square()
+        return to_numpy(flat.clamp(min=0.0) * self.correction)
+
+    @few_threads
+    def dense(self) -> Matrix:
+        """Return C, (d, d); refused with MemoryLimitError when it does not fit into memory."""
+        refuse_above_memory(
+            2 * self.dim**2 * 8, f"the dense covariance of {self.dim} parameters", "use matvec, project or low_rank"
+        )
+        matrix = torch.zeros(self.dim, self.dim, dtype=self.point.dtype, device=self.point.device)
+        mean = self._narrow(self._mean)
+        for rows in self._maker.gradient_rows(self._names):
+            gradients = sample_gradients(self.objective, self.point, rows, self._names) - mean
+            matrix.addmm_(gradients.T, gradients)
+        return to_numpy(matrix * (self.correction / self.n_samples))
+
+    @few_threads
+    def gram(self, centred: bool = True) -> Matrix:
+        """Return the scalar products of the gradients of all pairs of samples, (n, n), in loss^2/x^2.
+
+        Made layer by layer from one forward and one backward pass (linear, convolution, embedding and normalisation
+        layers; other parameters from per-sample gradients), never more than two pieces of the data set in memory.
+
+        Parameters
+        ----------
+        centred
+            Subtract the mean gradient: (g_i - g)'(g_j - g). The eigenvalues of that over n are those of C from these
+            samples.
+
+        Returns
+        -------
+        Matrix
+            Symmetric.
+
+        Raises
+        ------
+        ValueError
+            The products do not add up to the gradient of the data set: the model mixes its samples.
+        MemoryLimitError
+            It does not fit into memory, or into ``max_memory``.
+        """
+        (raw,) = self._maker.matrices([self._names])
+        return to_numpy(_centred_twice(raw.double()) if centred else raw.double())
+
+    @few_threads
+    def spectrum(self, by: str | None = None) -> xr.Dataset:
+        """Return the eigenvalues of C in falling order, from C itself or from the Gram matrix, whichever is smaller.
+
+        Parameters
+        ----------
+        by
+            ``"layer"`` for the eigenvalues of each layer's block of C; None for C.
+
+        Returns
+        -------
+        xr.Dataset
+            ``eigenvalue`` (mode), the min(n - 1, d) values that can differ from zero, or (layer, mode) with NaN where a
+            layer has fewer, in loss^2/x^2.
+
+        Raises
+        ------
+        MemoryLimitError
+            Neither matrix fits into memory.
+        ValueError
+            ``by`` is neither.
+        """
+        attributes = {"n_samples": self.n_samples, "dim": self.dim}
+        if _checked(by) is None:
+            small = self.dim <= self.n_samples
+            matrix = self.dense() if small else self.gram() * (self.correction / self.n_samples)
+            values = self._eigenvalues(torch.as_tensor(matrix), self.dim)
+            return xr.Dataset({"eigenvalue": (schema.MODE, values, schema.describe("eigenvalue"))}, attrs=attributes)
+        blocks = zip(self._maker.matrices(list(self._layers.values())), self._layers.values(), strict=True)
+        rows = [self._eigenvalues(_centred_twice(block.double()), self._size(names)) for block, names in blocks]
+        padded = np.full((len(rows), max(map(len, rows))), np.nan)
+        for place, row in zip(padded, rows, strict=True):
+            place[: len(row)] = row * (self.correction / self.n_samples)
+        variables = {"eigenvalue": (("layer", schema.MODE), padded, schema.describe("eigenvalue"))}
+        return xr.Dataset(variables, {"layer": list(self._layers)}, attributes)
+
+    @few_threads
+    def low_rank(self, k: int) -> Matrix:
+        """Return a factor F (d, k) of the k leading eigenpairs: F F' is the best approximation of C of that rank.
+
+        Parameters
+        ----------
+        k
+            Rank, 1 to min(n, d).
+
+        Returns
+        -------
+        Matrix
+            Columns are eigenvectors times the root of their eigenvalue, in loss/x.
+
+        Raises
+        ------
+        ValueError
+            ``k`` is out of range.
+        MemoryLimitError
+            The matrix to diagonalise does not fit into memory.
+        """
+        if not 1 <= k <= min(self.n_samples, self.dim):
+            raise ValueError(f"k must lie between 1 and min(n_samples, dim) = {min(self.n_samples, self.dim)}, got {k}")
+        if self.dim <= self.n_samples:
+            values, vectors = (part.numpy() for part in torch.linalg.eigh(torch.as_tensor(self.dense())))
+            return np.asarray(vectors[:, ::-1][:, :k] * np.sqrt(np.maximum(values[::-1][:k], 0.0)))
+        _, weights = torch.linalg.eigh(torch.as_tensor(self.gram()))
+        leading = weights.T.flip(0)[:k].to(self.point) * (self.correction / self.n_samples) ** 0.5
+        return to_numpy(torch.stack([self._narrow(self._jacobian.transposed_times(w - w.mean())) for w in leading], 1))
+
+    def _eigenvalues(self, matrix: Tensor, dim: int) -> Matrix:
+        values = to_numpy(torch.linalg.eigvalsh(matrix))[::-1]
+        return np.maximum(values[: max(min(self.n_samples - 1, dim), 1)], 0.0)
+
+
+def _centred_twice(raw: Tensor) -> Tensor:
+    rows = raw.mean(dim=1)
+    return raw.sub_(rows[:, None]).sub_(rows - rows.mean())
+
+
+def _checked(by: str | None) -> str | None:
+    if by not in {None, "layer"}:
+        raise ValueError(f"by must be 'layer' or None, got {by!r}")
+    return by

@@ -1,0 +1,217 @@
+"""Scalar products of all per-sample gradients: layer by layer where the layers are known, from gradients elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum
+from sgdphys.network.noise.layer_records import record_layers
+from sgdphys.network.noise.per_sample import sample_gradients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from torch import Tensor
+
+    from sgdphys.network.noise.layer_records import LayerRecords, Layouts
+    from sgdphys.network.noise.layer_uses import Use
+    from sgdphys.network.objective import Objective
+
+__all__ = ["GramMaker"]
+
+_TRIAL_SAMPLES = 5
+_RECORD_FACTOR = 3  # records and the graph they are made from, over what a backward pass keeps
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True)
+class GramMaker:
+    """Raw scalar products g_i . g_j of the per-sample gradients at one point.
+
+    Which parameters go by the layers is tried on a few samples: those whose weighted sum of per-sample gradients, as
+    the layers give it, is the gradient of the weighted loss. So a parameter that is also used outside of its layer, or
+    a layer that does not have the samples where they seem to be, goes by per-sample gradients.
+
+    Parameters
+    ----------
+    objective
+        The regularised loss.
+    point
+        Flat parameters (d,).
+    max_bytes
+        What records and gradients may take at once.
+    """
+
+    objective: Objective
+    point: Tensor
+    max_bytes: int
+
+    @cached_property
+    def layouts(self) -> Layouts:
+        """Where each call of a layer has its samples, with the names of the parameters that go by the layers."""
+        n = min(self.objective.n_samples, _TRIAL_SAMPLES)
+        weights = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(self.point)
+        records = record_layers(self.objective, self.point, slice(0, n), weights)
+        right = {name for name, uses in records.uses.items() if _explains(records, name, uses, weights)}
+        return [(layout, names & right) for layout, names in records.layouts]
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """Names of the parameters that go by the layers."""
+        covered = frozenset[str]().union(*(names for _, names in self.layouts))
+        return tuple(name for name in self.objective.model.names if name in covered)
+
+    @cached_property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of the parameters that go by per-sample gradients."""
+        return tuple(name for name in self.objective.model.names if name not in self.known)
+
+    def matrices(self, groups: Sequence[Collection[str]]) -> list[Tensor]:
+        """Return the products (n, n) by the parameters of each group of names.
+
+        Raises
+        ------
+        ValueError
+            They do not add up to the squared gradient of the whole data set.
+        """
+        n = self.objective.n_samples
+        results = [self.point.new_zeros(n, n) for _ in groups]
+        total = torch.zeros_like(self.point)
+        for rows, others, first, second in _pairs(self.record_rows, self._records, self.keeps_records):
+            if rows is others:
+                total += torch.cat([first.gradients[name].flatten() for name in self.objective.model.names])
+            for matrix, names in zip(results, groups, strict=True):
+                for name in (name for name in first.uses if name in names):
+                    _add(matrix, rows, others, products(first.uses[name], second.uses[name], self._shapes[name]))
+        for matrix, names in zip(results, groups, strict=True):
+            self._add_unknown(matrix, names)
+            self._check_sum(matrix, names, total)
+        return results
+
+    def norms(self, names: Collection[str]) -> dict[str, Tensor]:
+        """Return the squared norms (n,) of the per-sample gradients by each of some parameters."""
+        result = {name: self.point.new_zeros(self.objective.n_samples) for name in self._shapes if name in names}
+        for rows, name, uses in self._known_uses(names):
+            result[name][rows] = squared_norms(uses, self._shapes[name])
+        for rows, name, gradients in self._unknown_gradients(names):
+            result[name][rows] = gradients.square().sum(dim=1)
+        return result
+
+    def second_moments(self, names: Collection[str]) -> dict[str, Tensor]:
+        """Return the mean squares of the per-sample gradients by each of some parameters, in its shape."""
+        result = {name: self.point.new_zeros(shape) for name, shape in self._shapes.items() if name in names}
+        for _, name, uses in self._known_uses(names):
+            result[name] += sum_of_squares(uses, self._shapes[name])
+        for _, name, gradients in self._unknown_gradients(names):
+            result[name] += gradients.square().sum(dim=0).view(self._shapes[name])
+        return {name: total / self.objective.n_samples for name, total in result.items()}
+
+    def _known_uses(self, names: Collection[str]) -> Iterator[tuple[slice, str, list[Use]]]:
+        if any(name in names for name in self.known):
+            for rows in self.record_rows:
+                uses = self._records(rows).uses
+                yield from ((rows, name, uses[name]) for name in uses if name in names)
+
+    def _unknown_gradients(self, names: Collection[str]) -> Iterator[tuple[slice, str, Tensor]]:
+        for some in self._parts([name for name in self.unknown if name in names]):
+            sizes = [self._shapes[name].numel() for name in some]
+            for rows in self.gradient_rows(some):
+                found = sample_gradients(self.objective, self.point, rows, some).split(sizes, dim=1)
+                yield from ((rows, name, part) for name, part in zip(some, found, strict=True))
+
+    @property
+    def record_rows(self) -> list[slice]:
+        """Pieces of the data set, two of which are recorded at once."""
+        return _cut(self.objective.n_samples, self.max_bytes // (1 if self.keeps_records else 2), self.record_bytes)
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of the records of one sample."""
+        return _RECORD_FACTOR * self.objective.bytes_per_sample
+
+    @property
+    def keeps_records(self) -> bool:
+        """Whether the records of all samples fit into memory at once."""
+        return self.record_bytes * self.objective.n_samples <= self.max_bytes
+
+    def gradient_rows(self, names: Sequence[str]) -> list[slice]:
+        """Return the pieces of the data set, two of which have their gradients by these parameters at once."""
+        size = 3 * self._n_numbers(names) * self.point.element_size() + self.objective.bytes_per_sample
+        return _cut(self.objective.n_samples, self.max_bytes // 2, size)
+
+    def _add_unknown(self, matrix: Tensor, names: Collection[str]) -> None:
+        for some in self._parts([name for name in self.unknown if name in names]):
+
+            def made(rows: slice, some: tuple[str, ...] = some) -> Tensor:
+                return sample_gradients(self.objective, self.point, rows, some)
+
+            for rows, others, first, second in _pairs(self.gradient_rows(some), made):
+                _add(matrix, rows, others, first @ second.T)
+
+    def _parts(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the parameters in lots whose gradients fit into memory for all samples, one by one at least."""
+        lots: list[tuple[str, ...]] = []
+        for name in names:
+            longer = (*lots[-1], name) if lots else (name,)
+            if lots and len(self.gradient_rows(longer)) == 1:
+                lots[-1] = longer
+            else:
+                lots.append((name,))
+        return lots
+
+    def _n_numbers(self, names: Sequence[str]) -> int:
+        return sum(self._shapes[name].numel() for name in names)
+
+    def _records(self, rows: slice) -> LayerRecords:
+        return record_layers(self.objective, self.point, rows, layouts=self.layouts)
+
+    def _check_sum(self, matrix: Tensor, names: Collection[str], total: Tensor) -> None:
+        model = self.objective.model
+        pieces = model.named(model.pieces(total))
+        whole = sum(float(pieces[name].square().sum()) for name in names)
+        scale = len(matrix) * float(matrix.trace()) + whole
+        if abs(float(matrix.sum()) - whole) > 1e4 * torch.finfo(matrix.dtype).eps * scale:
+            raise ValueError(
+                f"the gradients of single samples do not add up to the gradient of the batch ({float(matrix.sum()):.6g} "
+                f"against {whole:.6g}, squared): the model or the loss mixes the samples; ask for the noise of batches, "
+                "unit='batch'"
+            )
+
+    @cached_property
+    def _shapes(self) -> dict[str, torch.Size]:
+        return dict(zip(self.objective.model.names, self.objective.model.shapes, strict=True))
+
+
+def _explains(records: LayerRecords, name: str, uses: Sequence[Use], weights: Tensor) -> bool:
+    exact = records.gradients[name]
+    found, size = weighted_sum(uses, weights, exact.shape)
+    return bool(((found - exact).abs().sum() <= torch.finfo(exact.dtype).eps ** 0.6 * size.sum()).all())
+
+
+def _pairs(
+    pieces: Sequence[slice], make: Callable[[slice], _Made], keep: bool = False
+) -> Iterator[tuple[slice, slice, _Made, _Made]]:
+    """Yield all pairs of pieces with what is made of them, each pair once; without ``keep`` two exist at a time."""
+    kept: dict[int, _Made] = {}
+    for index, rows in enumerate(pieces):
+        first = make(rows)
+        yield rows, rows, first, first
+        for earlier in range(index):
+            yield rows, pieces[earlier], first, kept[earlier] if keep else make(pieces[earlier])
+        if keep:
+            kept[index] = first
+
+
+def _add(matrix: Tensor, rows: slice, others: slice, part: Tensor) -> None:
+    matrix[rows, others] += part
+    if rows is not others:
+        matrix[others, rows] += part.T
+
+
+def _cut(count: int, max_bytes: int, bytes_each: int) -> list[slice]:
+    size = max(1, max_bytes // max(bytes_each, 1))
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

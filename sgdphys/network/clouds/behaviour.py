@@ -42,7 +42,8 @@ def behaviour_of(objective: Objective) -> Behaviour:
         model.call(model.pieces(model.initial), samples, buffers)
         random = not torch.equal(before, _generator_state(device))
     changed = (name for name, buffer in model.buffers.items() if not torch.equal(buffer, buffers[name]))
-    return Behaviour(tuple(changed), random, batch_statistics_layer(model.module) is not None)
+    mixes = batch_statistics_layer(model.module) is not None or (objective.obstacle is not None and not random)
+    return Behaviour(tuple(changed), random, mixes)
 
 
 def _draws(objective: Objective) -> bool:

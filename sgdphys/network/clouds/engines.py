@@ -11,10 +11,16 @@ import numpy as np
 import torch
 
 from sgdphys.checks import whole_number
+from sgdphys.network.clouds.devices import on_device
+from sgdphys.network.clouds.processes import RemoteReplicas
 from sgdphys.network.clouds.replicas import Replicas, Team
+from sgdphys.network.tensors import usable_device
 from sgdphys.simulation.engine import available_threads
+from sgdphys.simulation.request import as_tuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sgdphys.network.clouds.plan import TrainingPlan
     from sgdphys.network.clouds.replica_group import State
 
@@ -32,16 +38,23 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Resources:
-    """Engine and most threads."""
+    """Engine, most threads (or processes), and the devices that share the replicas."""
 
     engine: Engine = "auto"
     threads: int | None = None
+    devices: Sequence[torch.device | str] | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.engine, str) and self.engine in _ENGINES):
             raise ValueError(f"engine must be one of {', '.join(_ENGINES)}, got {self.engine!r}")
         if self.threads is not None:
             object.__setattr__(self, "threads", whole_number("threads", self.threads))
+        if self.devices is not None:
+            object.__setattr__(self, "devices", tuple(map(usable_device, as_tuple("devices", self.devices))))
+            if not self.devices or self.engine == "processes":
+                raise ValueError(
+                    f"devices must name at least one device, and no engine='processes' then, got {self.devices}"
+                )
 
     @property
     def most_threads(self) -> int:
@@ -62,9 +75,7 @@ def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str
     """
     if resources.engine != "auto":
         return resources.engine
-    shares, objective = plan.rule.dynamics.shares, plan.rule.objective
-    batch = plan.rule.settings.largest_batch if shares else objective.n_samples
-    if plan.count > 1 and batch * objective.bytes_per_sample < _SMALL:
+    if plan.count > 1 and _is_small(plan):
         return "vectorised"
     if plan.count == 1:
         return "loop"
@@ -97,7 +108,42 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
+def _is_small(plan: TrainingPlan) -> bool:
+    objective = plan.rule.objective
+    batch = plan.rule.settings.largest_batch if plan.rule.dynamics.shares else objective.n_samples
+    return batch * objective.bytes_per_sample < _SMALL
+
+
 def teams_of(plan: TrainingPlan, state: State, engine: str, resources: Resources) -> list[Team]:
-    """Return the replicas, ready to be advanced."""
-    rows = np.arange(plan.count)
-    return [Replicas(plan.rule, rows, state, resources.most_threads, stacked=engine == "vectorised")]
+    """Return the replicas, ready to be advanced: one team for each device or process.
+
+    Parameters
+    ----------
+    plan
+        The run.
+    state
+        Where all replicas are.
+    engine
+        ``"vectorised"``, ``"loop"`` or ``"processes"``.
+    resources
+        Threads and devices.
+
+    Returns
+    -------
+    list
+        Teams, each with its own replicas.
+    """
+    rows, threads = np.arange(plan.count), resources.most_threads
+    if engine == "processes":
+        stacked = _is_small(plan)
+        parts = np.array_split(rows, min(threads, plan.count))
+        return [RemoteReplicas(plan.rule, part, state.take(part), stacked=stacked) for part in parts]
+    stacked = engine == "vectorised"
+    if resources.devices is None:
+        return [Replicas(plan.rule, rows, state, threads, stacked=stacked)]
+    parts = np.array_split(rows, min(len(resources.devices), plan.count))
+    own = max(1, threads // len(parts))
+    return [
+        Replicas(on_device(plan.rule, device), part, state.take(part).to(device), own, stacked=stacked)
+        for part, device in zip(parts, map(torch.device, resources.devices), strict=False)
+    ]

@@ -38,7 +38,6 @@ class BatchLoss:
     def __init__(self, objective: Objective, behaviour: Behaviour, *, stacked: bool) -> None:
         self._data, self.stacked, self._mixes = objective, stacked, behaviour.mixes
         self._model = objective.model.clone()
-        self._own_buffers = bool(behaviour.buffers)
         self._randomness = "different" if behaviour.random else "error"
 
     def of_minibatches(self, weights: list[Tensor], buffers: Buffers, rows: Tensor, shares: Any) -> Tensor:
@@ -84,9 +83,8 @@ class BatchLoss:
         return sample_values(self._data.loss, output, targets).sum() / self._data.n_samples
 
     def _outputs(self, weights: list[Tensor], buffers: Buffers, inputs: Any, *, shared: bool) -> Any:
-        own = (buffers,) if self._own_buffers else ()
         if not self.stacked:
-            return self._model.call(weights, inputs, *own)
-        axes = (0, None if shared else 0, *(0 for _ in own))
-        output = vmap(self._model.call, in_dims=axes, randomness=self._randomness)(weights, inputs, *own)
+            return self._model.call(weights, inputs, buffers)
+        axes = (0, None if shared else 0, 0 if buffers else None)
+        output = vmap(self._model.call, in_dims=axes, randomness=self._randomness)(weights, inputs, buffers)
         return map_leaves(lambda leaf: leaf.flatten(0, 1), output)

@@ -142,6 +142,8 @@ def plan_of(
         "torch": torch.__version__,
     }
     rule = Rule(network.objective, settings, dynamics, key, behaviour_of(network.objective))
+    if rule.behaviour.mixes and len(dynamics.shares) > 1:
+        raise ValueError(f"{dynamics.name} puts two minibatches into one call; {network.objective.obstacle}")
     text = json.dumps(configuration)
     plan = TrainingPlan(network, rule, beginning, last, saved, clock, storage, record_potential, text)
     _check_size(plan)

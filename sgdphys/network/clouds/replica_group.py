@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ReplicaGroup", "Rule", "State"]
 
 _INDICES = 2**17  # made at once: enough to hide the overhead, little enough to stay in cache
+_AHEAD = 4096  # steps that are drawn at once, at most
+_AHEAD_ALONE = 64  # the same of a replica that is not stacked with others, each of which keeps its own
 
 
 class State(NamedTuple):
@@ -45,6 +47,12 @@ class State(NamedTuple):
         velocities = None if self.velocities is None else self.velocities[some]
         buffers = {name: buffer[some] for name, buffer in self.buffers.items()}
         return State(self.positions[some], velocities, buffers, self.step)
+
+    def to(self, device: torch.device) -> State:
+        """Return the state on a device."""
+        velocities = None if self.velocities is None else self.velocities.to(device)
+        buffers = {name: buffer.to(device) for name, buffer in self.buffers.items()}
+        return State(self.positions.to(device), velocities, buffers, self.step)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,15 @@ class _Pace(NamedTuple):
     momentum: float | Tensor
     kept: float | Tensor  # of a gradient in the velocity, 1 - dampening
     noise: float | Tensor  # amplitude of the Gaussian kick
+
+
+class _Block(NamedTuple):
+    """Some steps with their sample numbers (step, replica, batch), the weights of the samples, and the pace."""
+
+    steps: range
+    indices: Tensor | None
+    shares: Any
+    pace: _Pace
 
 
 class ReplicaGroup:
@@ -92,6 +109,7 @@ class ReplicaGroup:
         self._kind: dict[str, Any] = {"device": state.positions.device, "dtype": state.positions.dtype}
         self._replicas = torch.as_tensor(rows, device=state.positions.device)
         self._batches = Minibatches(self._settings, rows, rule.key, rule.dynamics.shares, self._kind)
+        self._block: _Block | None = None
         self._nesterov = self._settings.sgd.nesterov
         self._load(state)
 
@@ -116,25 +134,39 @@ class ReplicaGroup:
 
     def advance(self, first_step: int, n_steps: int) -> None:
         """Take ``n_steps`` steps, the first of them with the number ``first_step``."""
-        at_once = max(1, _INDICES // (len(self.rows) * self._settings.largest_batch))
-        for stretch in self._settings.stretches(first_step, first_step + n_steps, at_once):
-            pace = self._pace(stretch)
-            if not self._rule.dynamics.shares:
-                for step in stretch.steps:
-                    self._move(step, self._loss.gradient_of_all(self._weights, self._drawn(step)), pace)
-                continue
-            indices, shares = self._batches.draw(stretch)
-            for step, rows in zip(stretch.steps, indices, strict=True):
-                total = self._loss.of_minibatches(self._weights, self._drawn(step), rows, shares)
-                self._move(step, torch.autograd.grad(total, self._weights), pace)
+        step, last = first_step, first_step + n_steps
+        while step < last:
+            if self._block is None or step not in self._block.steps:
+                self._block = self._prepared(step)
+            stop = min(last, self._block.steps.stop)
+            for number in range(step, stop):
+                self._step(number, self._block)
+            step = stop
 
-    def _drawn(self, step: int) -> dict[str, Tensor]:
-        """Seed torch's generator for the step, where the model draws from it; return the buffers."""
+    def _prepared(self, step: int) -> _Block:
+        """Return what the next steps need, as many as are drawn at once; a pause among them changes nothing."""
+        at_once = _INDICES // (len(self.rows) * self._settings.largest_batch)
+        at_once = max(1, min(at_once, _AHEAD if self._stacked else _AHEAD_ALONE))
+        stretch = next(self._settings.stretches(step, step + at_once, at_once))
+        indices, shares = self._batches.draw(stretch) if self._rule.dynamics.shares else (None, None)
+        return _Block(stretch.steps, indices, shares, self._pace(stretch))
+
+    def _step(self, step: int, block: _Block) -> None:
+        self._seed_generator(step)
+        if block.indices is None:
+            gradients = self._loss.gradient_of_all(self._weights, self._buffers)
+        else:
+            rows = block.indices[step - block.steps.start]
+            total = self._loss.of_minibatches(self._weights, self._buffers, rows, block.shares)
+            gradients = torch.autograd.grad(total, self._weights)
+        self._move(step, gradients, block.pace)
+
+    def _seed_generator(self, step: int) -> None:
+        """Seed torch's generator for the step, where the model draws from it."""
         if self._rule.behaviour.random:
             number = torch.tensor([step], device=self._kind["device"])
             words = counter_words(self._rule.key, STREAMS["network_dropout"], number, self._replicas[:1], 2)
             torch.manual_seed(int(words[0, 0, 0]) << 31 | int(words[0, 0, 1]) >> 1)
-        return self._buffers
 
     def _pace(self, stretch: Stretch) -> _Pace:
         dynamics, sgds = self._rule.dynamics, stretch.sgds
@@ -192,6 +224,8 @@ def _shaped(number: Tensor, like: Tensor) -> Tensor:
 
 
 def _scale(tensor: Tensor, number: float | Tensor) -> Tensor:
+    if not isinstance(number, torch.Tensor) and number == 1:
+        return tensor
     return tensor.mul_(_shaped(number, tensor) if isinstance(number, torch.Tensor) else number)
 
 

@@ -57,7 +57,7 @@ def run(plan: TrainingPlan, frames: CloudFrames, resources: Resources, progress:
     with ExitStack() as stack:
         for team in teams:
             stack.enter_context(team)
-        pool = stack.enter_context(ThreadPoolExecutor(len(teams)))
+        pool = stack.enter_context(ThreadPoolExecutor(_at_once(plan, engine, len(teams))))
         total = plan.last - plan.beginning.step
         bar = stack.enter_context(
             progress_bar("train", total, "steps", shown=progress, initial=state.step - plan.beginning.step)
@@ -72,6 +72,11 @@ def run(plan: TrainingPlan, frames: CloudFrames, resources: Resources, progress:
             if frames.kept < len(plan.saved) and plan.saved[frames.kept] == step:
                 frames.keep(_snapshot(teams, plan.count), step)
     return frames.finish()
+
+
+def _at_once(plan: TrainingPlan, engine: str, teams: int) -> int:
+    """Return how many teams advance at a time: one, where they would share torch's generator."""
+    return 1 if plan.rule.behaviour.random and engine != "processes" else teams
 
 
 def _stops(plan: TrainingPlan, first: int) -> list[int]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    import torch
     import xarray as xr
     from numpy.typing import ArrayLike
 
@@ -43,6 +44,7 @@ def train(
     storage: Literal["float64", "float32"] = "float64",
     engine: Engine = "auto",
     threads: int | None = None,
+    devices: Sequence[torch.device | str] | None = None,
     store: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -91,10 +93,13 @@ def train(
         ``"float32"`` halves what is stored; such a cloud cannot be continued.
     engine
         ``"vectorised"``: stacked replicas, fast for small networks. ``"loop"``: one after the other, fast for
-        convolutions. ``"auto"`` stacks small networks, times both for others and takes the faster one; the attribute
-        ``engine`` tells which. They agree to rounding.
+        convolutions. ``"processes"``: each of ``threads`` processes has a share of the replicas, for models that hold
+        Python's lock for long; model and loss must be picklable. ``"auto"`` stacks small networks, times both for
+        others and takes the faster one; the attribute ``engine`` tells which. They agree to rounding.
     threads
         Number of threads, among which the replicas are divided; default all cores.
+    devices
+        Devices that share the replicas, as ``["cuda:0", "cuda:1"]``; default that of the network alone.
     store
         Directory for a Zarr store, written frame by frame; the result is then read from there.
     overwrite, resume
@@ -121,7 +126,7 @@ def train(
     ----------
     Polyak 1964, USSR Comput. Math. Math. Phys. 4, 1 (heavy ball); Salmon et al. 2011, SC'11 (counters of the indices).
     """
-    resources = Resources(engine, threads)
+    resources = Resources(engine, threads, devices)
     plan = plan_of(
         network,
         sgd,

@@ -5,7 +5,7 @@ import pytest
 from asserts import assert_excluded, assert_within
 
 from sgdphys.analysis import noise_moments
-from sgdphys.analysis.gradient_noise_moments import gram_moments, variance_of_squared_mean
+from sgdphys.analysis.gradient_noise_moments import gram_moments, jackknife_covariance, variance_of_squared_mean
 
 NAMES = ("squared_mean_gradient", "noise_trace", "noise_trace_of_square")
 ONE_LINE = np.array([-1.0, -2.0, 0.0, -1.0])[:, None]  # gradients of x = (1, 2, -1, .5), y = (1, 1, 0, 2) at 0
@@ -83,6 +83,32 @@ def test_the_variance_of_the_squared_mean_has_no_bias():
     draws = [population[list(rows)] for rows in itertools.product(range(3), repeat=6)]
     values = [float(noise_moments(g @ g.T)["squared_mean_gradient"]) for g in draws]
     assert np.mean([variance_of_squared_mean(g @ g.T, None) for g in draws]) == pytest.approx(np.var(values), rel=0.01)
+
+
+def test_without_a_mean_the_variance_is_that_of_pairs():
+    rng = np.random.default_rng(3)
+    n, dim, repeats = 50, 400, 300
+    found = [variance_of_squared_mean(g @ g.T, None) for g in (rng.normal(size=(n, dim)) for _ in range(repeats))]
+    assert np.mean(found) == pytest.approx(2 * dim / (n * (n - 1)), rel=0.25)  # high by what is cut at 0
+
+
+def test_the_jackknife_of_a_mean_is_its_variance():
+    values = gradients(9, 1)[:, 0]
+    left_out = (values.sum() - values) / 8
+    assert jackknife_covariance(left_out, 3 * left_out, 0.5) == pytest.approx(1.5 * values.var(ddof=1) / 9)
+
+
+def test_the_bias_of_the_participation_ratio_is_known():
+    rng = np.random.default_rng(4)
+    spectrum, repeats, rows = np.r_[30.0, np.ones(30)], 400, []
+    for _ in range(repeats):
+        g = rng.normal(size=(40, 31)) * np.sqrt(spectrum)
+        found = noise_moments(g @ g.T)
+        rows.append([float(found["participation_ratio"]), float(found["participation_ratio_bias"])])
+    ratio, bias = np.transpose(rows)
+    truth = spectrum.sum() ** 2 / np.sum(spectrum**2)
+    assert ratio.mean() - truth > 5 * ratio.std() / repeats**0.5  # high by .44
+    assert_within(np.mean(ratio - bias), truth, np.std(ratio - bias) / repeats**0.5)
 
 
 @pytest.mark.parametrize("population", [None, 60])

@@ -69,6 +69,26 @@ def test_the_error_and_the_bias_of_the_ratio():
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(values.std(), rel=0.2)
 
 
+def test_correlated_moments_have_less_bias():
+    # exponential gradients: Var |G|^2 = 4/n and Cov(tr C, |G|^2) = 4/n, so that the ratio 1 has no bias of order 1/n
+    rng, rows = np.random.default_rng(5), []
+    for _ in range(400):
+        g = rng.exponential(size=(200, 1))
+        scale = noise_scale(g @ g.T)
+        rows.append([float(scale["simple_noise_scale"]), float(scale["simple_noise_scale_bias"])])
+    value, bias = np.transpose(rows)
+    assert_within(value.mean(), 1.0, value.std() / 20)
+    assert abs(bias.mean()) < 0.25 * 4 / 200  # wrong: R Var/|G|^4 alone, 4/n
+
+
+@pytest.mark.parametrize(("level", "half_width"), [(0.6827, 1.0), (0.95, 1.96)])
+def test_wide_intervals_are_as_wide_as_their_level(level, half_width):
+    g = linear_model(np.random.default_rng(6), 1500, 0.5)
+    scale = noise_scale(g @ g.T, level=level)
+    width = float(scale["simple_noise_scale_high"] - scale["simple_noise_scale_low"]) / 2
+    assert width == pytest.approx(half_width * float(scale["simple_noise_scale_standard_error"]), rel=0.05)
+
+
 def test_a_gradient_lost_in_noise_is_not_resolved():
     rng, resolved = np.random.default_rng(0), 0
     for _ in range(300):

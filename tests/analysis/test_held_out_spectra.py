@@ -26,6 +26,12 @@ def test_few_samples_of_the_identity():
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(held_out.std(), rel=0.2)
 
 
+def test_halves_of_five_samples_have_no_bias():
+    _, held_out, _ = repeated(np.ones(50), 10, 200)
+    assert_within(held_out.mean(axis=0), 1.0, held_out.std(axis=0) / 200**0.5)
+    assert_excluded(held_out.mean() * 4 / 5, 1.0, held_out.mean(axis=1).std() / 200**0.5)  # wrong: the 1/n variance
+
+
 def test_a_spike_is_found_with_its_variance():
     # half of 100 samples find the axis with overlap (1 - c/s^2)/(1 + c/s), c = d/50 and s = 199: .980 (Paul 2007)
     spectrum = np.r_[200.0, np.ones(199)]

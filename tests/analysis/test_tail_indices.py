@@ -86,6 +86,14 @@ def test_errors_are_those_of_repeated_draws():
     assert float(nine["tail_index_standard_error"]) == pytest.approx(float(one["tail_index_standard_error"]))
 
 
+def test_hills_exponent_by_hand():
+    lengths = np.exp(np.arange(100) / 7)
+    noise = np.random.default_rng(6).normal(size=(100, 3))
+    found = tail_index(noise / np.linalg.norm(noise, axis=1, keepdims=True) * lengths[:, None])
+    assert float(found["hill_index"]) == pytest.approx(7 / 5.5)  # the mean of (1, ..., 10)/7 is 5.5/7
+    assert float(found["hill_index_standard_error"]) == pytest.approx(7 / 5.5 / 10**0.5)
+
+
 def test_the_order_of_draws_does_not_matter():
     slow = np.sort(np.random.default_rng(3).normal(size=(2000, 1)), axis=0)  # in order, sums would grow with K1
     found = tail_index(slow, seed=1)

@@ -15,6 +15,8 @@ __all__ = ["Eigenpairs", "end_eigenpairs", "leading_eigenpairs"]
 
 _ROUNDING = 10  # machine epsilons below which products say nothing of a residual
 
+_SEED = 2**62  # of the vectors that search the rest of a space: never that of the start
+
 
 class Eigenpairs(NamedTuple):
     """Eigenvalues (k,) falling, eigenvectors (d, k), residual norms |A v - lambda v| (k,) and number of products."""
@@ -118,7 +120,7 @@ class _Search:
 
     def __init__(self, matvec: Callable[[Tensor], Tensor], tolerance: float, limit: int) -> None:
         self.matvec, self.tolerance, self.limit = matvec, tolerance, limit
-        self.generator = torch.Generator().manual_seed(0)
+        self.generator = torch.Generator().manual_seed(_SEED)
         self.products, self.scale, self.stopped_early = 0, 0.0, False
 
     def run(self, start: Tensor, k: int, locked: Tensor, tolerance: float | None = None) -> tuple[Tensor, Tensor]:

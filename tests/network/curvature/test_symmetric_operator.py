@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import scipy.sparse.linalg
+import torch
+from network_models import network_with
+
+from sgdphys.network.curvature.symmetric_operator import GivenOperator
+
+
+def diagonal(values):
+    scale = torch.tensor(np.asarray(values, float))
+    return GivenOperator(lambda V: scale[:, None] * V, torch.zeros_like(scale))
+
+
+def test_both_ends_of_the_spectrum():
+    values = np.concatenate([[-5.0, -4.0, -4.0], np.linspace(-1, 1, 60), [7.0, 9.0]])
+    operator = diagonal(values)
+    np.testing.assert_allclose(operator.top(2)["eigenvalue"], [9, 7], rtol=1e-9)
+    np.testing.assert_allclose(operator.top(3, end="smallest")["eigenvalue"], [-4, -4, -5], rtol=1e-9)
+    both = operator.top(2, end="both")
+    np.testing.assert_allclose(both["eigenvalue"], [9, 7, -4, -5], rtol=1e-9)
+    vectors = both["eigenvector"].values
+    residuals = np.linalg.norm(values[:, None] * vectors - vectors * both["eigenvalue"].values, axis=0)
+    np.testing.assert_allclose(both["residual_norm"], residuals, atol=1e-12)
+    assert residuals.max() < 1e-7
+
+
+def test_float32_iterations_end_at_their_rounding():
+    network = network_with("linear", torch.float32)
+    values = np.linalg.eigvalsh(network_with("linear").curvature().dense())
+    top = network.curvature().top(3, end="both")
+    np.testing.assert_allclose(top["eigenvalue"], [*values[::-1][:3], *values[:3][::-1]], atol=1e-5 * values[-1])
+    assert top["residual_norm"].max() < 1e-5 * values[-1]
+
+
+def test_scipy_takes_the_operator(perceptron):
+    operator = perceptron.curvature().to_scipy()
+    H = perceptron.curvature().dense()
+    v = np.random.default_rng(0).normal(size=(31, 2))
+    np.testing.assert_allclose(operator @ v, H @ v, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(operator.T @ v[:, 0], H @ v[:, 0], rtol=1e-11, atol=1e-13)
+    largest = scipy.sparse.linalg.eigsh(operator, 3, which="LA", return_eigenvectors=False)
+    np.testing.assert_allclose(np.sort(largest), np.linalg.eigvalsh(H)[-3:], rtol=1e-9)
+
+
+def test_ends_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="end must be 'largest', 'smallest' or 'both', got 'middle'"):
+        diagonal(np.ones(4)).top(1, end="middle")
+    with pytest.raises(ValueError, match="k must lie between 1 and half the dimension 4 for end='both', got 3"):
+        diagonal(np.ones(4)).top(3, end="both")

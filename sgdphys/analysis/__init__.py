@@ -27,6 +27,7 @@ from sgdphys.analysis.potentials import potential
 from sgdphys.analysis.probability_currents import currents
 from sgdphys.analysis.projections import project
 from sgdphys.analysis.quadratic_potentials import stationary_energies, stationary_energy
+from sgdphys.analysis.sketched_paths import path_principal_components, sketched_displacement
 from sgdphys.analysis.spectrum_ranks import noise_ranks
 from sgdphys.analysis.tail_indices import tail_index
 from sgdphys.analysis.total_variations import total_variation
@@ -37,7 +38,7 @@ __all__ = [
     "drift_and_diffusion", "entropy", "entropy_production", "entropy_production_weight", "equilibration",
     "fastest_step", "flatness", "fluctuation_dissipation", "fluctuation_symmetry", "free_energy", "h_theorem",
     "hatano_sasa", "held_out", "histogram", "integral_fluctuation", "jarzynski", "kernel_density", "linear_drift",
-    "noise_moments", "noise_ranks", "noise_scale", "path_work", "phase_space", "potential", "potential_distance",
-    "project", "relative_entropy", "stationary_energies", "stationary_energy", "tail_index", "total_variation",
-    "uncertainty_ratio",
+    "noise_moments", "noise_ranks", "noise_scale", "path_principal_components", "path_work", "phase_space", "potential",
+    "potential_distance", "project", "relative_entropy", "sketched_displacement", "stationary_energies",
+    "stationary_energy", "tail_index", "total_variation", "uncertainty_ratio",
 ]  # fmt: skip

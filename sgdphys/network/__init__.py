@@ -19,6 +19,7 @@ from sgdphys.network.noise.gradient_noise import GradientNoise
 from sgdphys.network.problem import Network
 from sgdphys.network.recording.bases import named_basis
 from sgdphys.network.recording.recorder import Recorder
+from sgdphys.network.recording.replays import replay
 from sgdphys.network.recording.settings import Recording
 from sgdphys.network.twins.quadratic import Twin
 
@@ -39,6 +40,7 @@ __all__ = [
     "image_network",
     "leading_eigenpairs",
     "named_basis",
+    "replay",
     "replicas_of",
     "train",
 ]

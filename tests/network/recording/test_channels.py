@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+
+import sgdphys as sp
+from sgdphys import schema
+from sgdphys.network.recording.channels import Channels
+from sgdphys.network.recording.settings import Recording
+
+
+def walk(steps=60, replicas=3, dim=20, seed=0):
+    rng = np.random.default_rng(seed)
+    moves = rng.normal(size=(steps + 1, replicas, dim))
+    moves[0] = rng.normal(size=(1, dim))
+    return np.cumsum(moves, axis=0)
+
+
+def recorded(path, recording, **more):
+    channels = Channels(recording, path.shape[2], path.shape[1], torch.as_tensor(path[0]), "cpu")
+    for step, x in enumerate(path):
+        channels.observe(step, torch.as_tensor(x), **{name: torch.as_tensor(v[step]) for name, v in more.items()})
+    return channels.result(0.1)
+
+
+def test_scalars_are_those_of_a_plain_loop():
+    path = walk()
+    losses = np.random.default_rng(1).normal(size=path.shape[:2])
+    every = 4
+    result = recorded(path, Recording(every=every, sketch=0, anchors=0), losses=losses)
+    before = path[0]
+    for index, step in enumerate(result["line_step"].values):
+        x = path[step]
+        assert step == every * (index + 1)
+        line = result.isel(line=index)
+        np.testing.assert_allclose(line["distance_from_start"], np.linalg.norm(x - path[0], axis=1), rtol=1e-12)
+        np.testing.assert_allclose(line["step_length"], np.linalg.norm(x - before, axis=1), rtol=1e-12)
+        alignment = ((before - path[0]) * (x - before)).sum(axis=1)
+        np.testing.assert_allclose(line["step_alignment"], alignment, atol=1e-11)
+        np.testing.assert_array_equal(line["training_loss"], losses[step])
+        before = x
+    assert result["line_time"].values[0] == pytest.approx(0.4) and np.isnan(result["gradient_norm"]).all()
+
+
+def test_the_three_numbers_of_a_line_telescope():
+    result = recorded(walk(), Recording(sketch=0, anchors=0))
+    squares = result["distance_from_start"].values ** 2
+    rise = 2 * result["step_alignment"].values + result["step_length"].values ** 2
+    np.testing.assert_allclose(np.cumsum(rise, axis=0), squares, rtol=1e-11)
+
+
+def test_projections_are_exact_and_a_cloud_for_analyses():
+    path = walk(replicas=12)
+    basis = np.linalg.qr(np.random.default_rng(2).normal(size=(20, 2)))[0]
+    cloud = recorded(path, Recording(frames=2, basis=basis, sketch=32))
+    schema.validate_cloud(cloud)
+    np.testing.assert_allclose(cloud["position"], (path[::2] - path[0, 0]) @ basis, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(cloud["step"], np.arange(0, 61, 2))
+    moved = cloud.isel(time=slice(1, None))
+    assert np.isfinite(sp.analysis.entropy(moved, method="gaussian")["entropy"]).all()
+    for analysis in (sp.analysis.area_rates, sp.analysis.linear_drift):
+        assert all(np.isfinite(array).all() for array in analysis(moved).values() if array.dtype.kind == "f")
+
+
+def test_origins_that_are_given_and_starts_that_differ():
+    path = walk()
+    path[0] = np.random.default_rng(3).normal(size=path.shape[1:])
+    origin = np.arange(20.0)
+    basis = np.linalg.qr(np.random.default_rng(2).normal(size=(20, 2)))[0]
+    cloud = recorded(path, Recording(basis=basis, origin=origin, sketch=0))
+    np.testing.assert_allclose(cloud["position"][3], (path[30] - origin) @ basis, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(cloud["distance_from_start"][29], np.linalg.norm(path[30] - path[0], axis=1), rtol=1e-12)
+
+
+def test_anchors_are_whole_states_at_steps_evenly_spaced_in_the_logarithm():
+    path = walk(steps=120)
+    result = recorded(path, Recording(anchors=3, sketch=0), velocities=-path)
+    np.testing.assert_array_equal(result["anchor_step"], [0, 1, 2, 5, 10, 22, 46, 100])
+    np.testing.assert_array_equal(result["anchor"], path[result["anchor_step"].values])
+    np.testing.assert_array_equal(result["anchor_velocity"], -path[result["anchor_step"].values])
+    assert "anchor" not in recorded(path, Recording(anchors=0))
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="every must be"):
+        Recording(every=0)
+    with pytest.raises(ValueError, match="orthonormal"):
+        Recording(basis=np.ones((3, 2)))
+    with pytest.raises(ValueError, match="basis of the recording has 4 parameters, the network has 20"):
+        recorded(walk(), Recording(basis=np.eye(4)))

@@ -113,7 +113,7 @@ def full_twin_of(
     leading = network.curvature().top(rank)
     h, V = leading["eigenvalue"].values, leading["eigenvector"].values
     covariance = network.noise().project(V)
-    warn_of_drift(network, V, covariance, "the twin leaves it out", stacklevel=4)
+    warn_of_drift(network, V, covariance, "the twin leaves it out", stacklevel=6)
     factor = network.noise().low_rank(noise_rank)
     traces = stationary_traces(network, h, V, covariance)
     a = traces.matched if rest is None else finite_number("rest", rest, sign="positive")
@@ -136,5 +136,5 @@ def _warn_of_what_is_missed(twin: FullTwin) -> None:
             f"the twin misses {twin.missed_noise:.1%} of tr C and {twin.missed_variance:.1%} of the predicted "
             "stationary variance (less than 0: it has too much), above 10 %; raise rank and noise_rank",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=6,
         )

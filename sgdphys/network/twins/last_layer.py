@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sgdphys.network.tensors import to_numpy
+from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,8 @@ def last_layer_twin_of(network: Network, output: int | None = None) -> LastLayer
     inputs, wanted, places = _design(network.objective, readout, targets, chosen)
     fixed = network.parameters.astype(np.float64)
     fixed[places] = 0.0
+    what = f"the basis of {len(places)} weights among {network.dim} parameters"
+    refuse_above_memory(2 * 8 * network.dim * len(places), what, "freeze the other layers, so that they are none")
     basis = np.zeros((network.dim, len(places)))
     basis[places, np.arange(len(places))] = 1.0
     landscape = embedding.EmbeddedLeastSquares(scale**0.5 * inputs, scale**0.5 * wanted, fixed, basis)

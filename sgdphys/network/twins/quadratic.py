@@ -29,7 +29,7 @@ class Twin(NamedTuple):
         return f"Twin(rank {len(eigenvalues)}, eigenvalues {ends})"
 
 
-def twin_of(network: Network, rank: int) -> Twin:
+def twin_of(network: Network, rank: int = 20) -> Twin:
     """Return the twin of a network at its minimum, see :meth:`sgdphys.network.problem.Network.twin`."""
     from sgdphys.landscapes import Quadratic  # loads the compiler, which a network that is only measured does not need
     from sgdphys.noises import Full
@@ -39,7 +39,7 @@ def twin_of(network: Network, rank: int) -> Twin:
     leading = network.curvature().top(rank)
     directions = leading["eigenvector"].values
     covariance = network.noise().project(directions)
-    warn_of_drift(network, directions, covariance, "the twin leaves it out", stacklevel=5)
+    warn_of_drift(network, directions, covariance, "the twin leaves it out", stacklevel=6)
     landscape = Quadratic(
         np.diag(leading["eigenvalue"].values),
         constant=network.loss_value,

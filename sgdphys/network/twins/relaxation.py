@@ -69,7 +69,7 @@ def relaxed(network: Network, points: Array, directions: Array) -> Array:
             f"{unsettled} of {grid[..., 0].numel()} knots did not settle at a minimum over the other directions: the "
             "loss may have none there; use a smaller half_width or relax=False",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     return to_numpy(result.view(-1, grid.shape[-1]))
 

@@ -59,9 +59,9 @@ def test_the_cloud_lives_in_parameter_space_and_has_the_discrete_covariance(smal
 
 def test_real_and_simulated_clouds_are_compared_along_any_directions(small):
     twin, leading = full_twin_of(small, 5, noise_rank=30), twin_of(small, 5).landscape
-    settings = {"sgd": SGD(0.05, 10), "n_steps": 1500, "save_at": [50.0, 62.5, 75.0]}
-    clouds = sp.train(small, n_replicas=600, **settings), sp.simulate(*twin, n_particles=2000, **settings)
-    result = sp.analysis.compare(*(sp.analysis.project(cloud, leading) for cloud in clouds), after=50.0)
+    settings = {"sgd": SGD(0.05, 10), "n_steps": 800, "save_at": [20.0, 30.0, 40.0]}
+    clouds = sp.train(small, n_replicas=300, **settings), sp.simulate(*twin, n_particles=2000, **settings)
+    result = sp.analysis.compare(*(sp.analysis.project(cloud, leading) for cloud in clouds), after=20.0)
     assert_within(result["variance_ratio"], 1.0, result["variance_ratio_standard_error"])
     np.testing.assert_array_equal(clouds[1]["origin"], small.parameters)
     assert clouds[0].sizes["coordinate"] == clouds[1].sizes["coordinate"]

@@ -70,10 +70,14 @@ def frames_for(plan: TrainingPlan, store: str | os.PathLike[str] | None, *, resu
     Raises
     ------
     ValueError
-        ``resume`` or ``overwrite`` without a store, or both.
+        ``resume`` or ``overwrite`` without a store, or both; a store where a recording is kept in place of frames.
     StoreError
         The store belongs to another run.
     """
+    if store is not None and plan.rule.recording is not None:
+        raise ValueError(
+            "record= keeps a recording in memory in place of frames: leave store= out, and save its result"
+        )
     if store is None:
         if resume or overwrite:
             raise ValueError("resume= and overwrite= say what to do with a store that is there: give store=")

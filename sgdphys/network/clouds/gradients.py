@@ -41,7 +41,7 @@ class BatchLoss:
         self._randomness = "different" if behaviour.random else "error"
 
     def of_minibatches(self, weights: list[Tensor], buffers: Buffers, rows: Tensor, shares: Any) -> Tensor:
-        """Return the sum of the weighted losses of each replica's samples.
+        """Return the weighted sum of the losses of each replica's samples.
 
         Parameters
         ----------
@@ -57,30 +57,33 @@ class BatchLoss:
         Returns
         -------
         Tensor
-            A number.
+            (replica,).
         """
         inputs = take(self._data.inputs, rows if self.stacked else rows[0])
         output = self._outputs(weights, buffers, inputs, shared=False)
         values = sample_values(self._data.loss, output, take(self._data.targets, rows.reshape(-1)))
-        return (values * shares.reshape(-1)).sum() if isinstance(shares, torch.Tensor) else values.sum() / shares
+        values = values.view(rows.shape)
+        return (values * shares).sum(dim=1) if isinstance(shares, torch.Tensor) else values.sum(dim=1) / shares
 
-    def gradient_of_all(self, weights: list[Tensor], buffers: Buffers) -> tuple[Tensor, ...]:
-        """Return the gradient of the mean loss over the whole data set, in pieces that fit into memory."""
+    def of_all(self, weights: list[Tensor], buffers: Buffers) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the mean losses over all samples, (replica,), and their gradients, in pieces that fit into memory."""
         count = len(weights[0]) if self.stacked else 1
         pieces = [slice(0, self._data.n_samples)] if self._mixes else self._data.rows(factor=count)
-        totals: tuple[Tensor, ...] | None = None
+        losses, totals = weights[0].new_zeros(count), tuple(torch.zeros_like(weight) for weight in weights)
         for rows in pieces:
-            part = torch.autograd.grad(self._of_rows(weights, buffers, rows, count), weights)
-            totals = part if totals is None else tuple(a + b for a, b in zip(totals, part, strict=True))
-        assert totals is not None
-        return totals
+            part = self._of_rows(weights, buffers, rows, count)
+            gradients = torch.autograd.grad(part.sum(), weights)
+            losses += part.detach()
+            for total, gradient in zip(totals, gradients, strict=True):
+                total += gradient
+        return losses, totals
 
     def _of_rows(self, weights: list[Tensor], buffers: Buffers, rows: slice, count: int) -> Tensor:
         output = self._outputs(weights, buffers, take(self._data.inputs, rows), shared=True)
         targets = take(self._data.targets, rows)
         if self.stacked:
             targets = map_leaves(lambda leaf: leaf.expand(count, *leaf.shape).flatten(0, 1), targets)
-        return sample_values(self._data.loss, output, targets).sum() / self._data.n_samples
+        return sample_values(self._data.loss, output, targets).view(count, -1).sum(dim=1) / self._data.n_samples
 
     def _outputs(self, weights: list[Tensor], buffers: Buffers, inputs: Any, *, shared: bool) -> Any:
         if not self.stacked:

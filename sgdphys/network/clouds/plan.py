@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from sgdphys.network.clouds.behaviour import behaviour_of
 from sgdphys.network.clouds.dynamics import Descent, MinibatchDescent
 from sgdphys.network.clouds.replica_group import Rule
 from sgdphys.network.clouds.settings import settings_of
+from sgdphys.network.recording.settings import Recording
 from sgdphys.network.tensors import to_numpy
 from sgdphys.provenance import digest
 from sgdphys.simulation.memory import refuse_above_memory
@@ -95,6 +96,7 @@ def plan_of(
     point: tuple[int, ...],
     storage: Literal["float64", "float32"],
     record_potential: bool,
+    record: Recording | None = None,
 ) -> TrainingPlan:
     """Check the arguments of ``train`` and work out what follows from them; they are explained there.
 
@@ -123,7 +125,9 @@ def plan_of(
         last = clock.last_step(first, None, n_steps)
     else:
         last = last_step(first, dt, None, whole_number("n_steps", n_steps))
-    saved = saved_steps(save_at, first, last, dt, offset=clock.offset, clock=clock)
+    saved = saved_steps(save_at if record is None else 0, first, last, dt, offset=clock.offset, clock=clock)
+    if record is not None:
+        record = _anchored(record, beginning.positions[0], record_potential=record_potential)
     configuration = {
         "verb": "train",
         "network": network.configuration(),
@@ -141,13 +145,24 @@ def plan_of(
         "storage": storage,
         "torch": torch.__version__,
     }
-    rule = Rule(network.objective, settings, dynamics, key, behaviour_of(network.objective))
+    if record is not None:
+        configuration["recording"] = record.configuration()
+    rule = Rule(network.objective, settings, dynamics, key, behaviour_of(network.objective), record)
     if rule.behaviour.mixes and len(dynamics.shares) > 1:
         raise ValueError(f"{dynamics.name} puts two minibatches into one call; {network.objective.obstacle}")
     text = json.dumps(configuration)
     plan = TrainingPlan(network, rule, beginning, last, saved, clock, storage, record_potential, text)
     _check_size(plan)
     return plan
+
+
+def _anchored(record: Any, start: torch.Tensor, *, record_potential: bool) -> Recording:
+    """Return the recording with the origin that all groups of replicas share."""
+    if not isinstance(record, Recording):
+        raise ValueError(f"record must be settings such as network.Recording(every=10), got {record!r:.60}")
+    if record_potential:
+        raise ValueError("record= keeps a recording in place of frames: leave record_potential= out")
+    return record if record.origin is not None else replace(record, origin=to_numpy(start))
 
 
 def _checked(dynamics: Any) -> Descent:
@@ -179,7 +194,7 @@ def _described(value: Any) -> Any:
 
 
 def _check_size(plan: TrainingPlan) -> None:
-    if not len(plan.saved):
+    if not len(plan.saved) and plan.rule.recording is None:
         raise ValueError("save_at would keep nothing of the trained cloud; use save_at=1 for the final state alone")
     if not (isinstance(plan.storage, str) and plan.storage in {"float64", "float32"}):
         raise ValueError(f"storage must be 'float64' or 'float32', got {plan.storage!r}")

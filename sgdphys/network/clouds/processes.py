@@ -13,6 +13,7 @@ from sgdphys.network.clouds.snapshots import snapshot_of, state_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import xarray as xr
     from numpy.typing import NDArray
 
     from sgdphys.network.clouds.replica_group import Rule, State
@@ -70,6 +71,11 @@ class RemoteReplicas:
         found: Snapshot = self._result(_snapshot)
         return found
 
+    def recorded(self) -> list[tuple[NDArray[np.int64], xr.Dataset]]:
+        """Return what was recorded there."""
+        found: list[tuple[NDArray[np.int64], xr.Dataset]] = self._result(_recorded)
+        return found
+
     def _result(self, function: Any, *arguments: int) -> Any:
         try:
             return self._pool.submit(function, *arguments).result()
@@ -92,3 +98,7 @@ def _advance(first_step: int, n_steps: int) -> None:
 
 def _snapshot() -> Snapshot:
     return _here[0].snapshot()
+
+
+def _recorded() -> list[tuple[NDArray[np.int64], xr.Dataset]]:
+    return _here[0].recorded()

@@ -12,6 +12,7 @@ from sgdphys.kernels.philox import STREAMS
 from sgdphys.network.clouds.indices import counter_words
 from sgdphys.network.clouds.minibatches import Minibatches
 from sgdphys.network.clouds.normals import counter_normals
+from sgdphys.network.recording.channels import Channels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sgdphys.network.clouds.indices import Key
     from sgdphys.network.clouds.settings import ReplicaSettings, Stretch
     from sgdphys.network.objective import Objective
+    from sgdphys.network.recording.settings import Recording
 
 __all__ = ["ReplicaGroup", "Rule", "State"]
 
@@ -64,6 +66,7 @@ class Rule:
     dynamics: Descent
     key: Key
     behaviour: Behaviour
+    recording: Recording | None = None
 
 
 class _Pace(NamedTuple):
@@ -112,6 +115,12 @@ class ReplicaGroup:
         self._block: _Block | None = None
         self._nesterov = self._settings.sgd.nesterov
         self._load(state)
+        self.channels: Channels | None = None
+        if rule.recording is not None:
+            shape, device = state.positions.shape, state.positions.device
+            self.channels = Channels(rule.recording, shape[1], shape[0], state.positions, device)
+            if state.step == 0:
+                self._observe(0)
 
     def _load(self, state: State) -> None:
         model = self._rule.objective.model
@@ -154,12 +163,21 @@ class ReplicaGroup:
     def _step(self, step: int, block: _Block) -> None:
         self._seed_generator(step)
         if block.indices is None:
-            gradients = self._loss.gradient_of_all(self._weights, self._buffers)
+            losses, gradients = self._loss.of_all(self._weights, self._buffers)
         else:
             rows = block.indices[step - block.steps.start]
-            total = self._loss.of_minibatches(self._weights, self._buffers, rows, block.shares)
-            gradients = torch.autograd.grad(total, self._weights)
+            losses = self._loss.of_minibatches(self._weights, self._buffers, rows, block.shares)
+            gradients = torch.autograd.grad(losses.sum(), self._weights)
         self._move(step, gradients, block.pace)
+        if self.channels is not None and self.channels.due(step + 1):
+            self._observe(step + 1, losses, gradients)
+
+    def _observe(self, step: int, losses: Tensor | None = None, gradients: tuple[Tensor, ...] = ()) -> None:
+        assert self.channels is not None
+        state, norms = self.state(step), None
+        if gradients:
+            norms = torch.stack([self._joined([piece]).square().sum(dim=1) for piece in gradients]).sum(dim=0).sqrt()
+        self.channels.observe(step, state.positions, losses, norms, velocities=state.velocities)
 
     def _seed_generator(self, step: int) -> None:
         """Seed torch's generator for the step, where the model draws from it."""

@@ -16,6 +16,7 @@ from sgdphys.network.threads import threads_inside
 
 if TYPE_CHECKING:
     import numpy as np
+    import xarray as xr
     from numpy.typing import NDArray
 
     from sgdphys.network.clouds.replica_group import Rule, State
@@ -38,6 +39,9 @@ class Team(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Return the present state of these replicas."""
+
+    def recorded(self) -> list[tuple[NDArray[np.int64], xr.Dataset]]:
+        """Return what was recorded of each group, with steps in place of times."""
 
 
 class Replicas:
@@ -106,3 +110,8 @@ class Replicas:
         groups = [group for shift in self._shifts for group in shift]
         parts = [(self._among(group.rows), snapshot_of(group.state(self._step))) for group in groups]
         return joined(parts, len(self.rows))
+
+    def recorded(self) -> list[tuple[NDArray[np.int64], xr.Dataset]]:
+        """Return what was recorded of each group, with steps in place of times."""
+        groups = [group for shift in self._shifts for group in shift]
+        return [(group.rows, group.channels.result(1.0)) for group in groups if group.channels is not None]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys.network.clouds.engines import chosen_engine, teams_of
+from sgdphys.network.clouds.recorded_clouds import recorded_cloud
 from sgdphys.network.clouds.snapshots import joined, state_of
 from sgdphys.simulation.progress import progress_bar
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sgdphys.network.clouds.engines import Resources
     from sgdphys.network.clouds.plan import TrainingPlan
     from sgdphys.network.clouds.replicas import Team
-    from sgdphys.network.clouds.snapshots import Snapshot
+from sgdphys.network.clouds.snapshots import Snapshot
 
 __all__ = ["run"]
 
@@ -62,7 +63,7 @@ def run(plan: TrainingPlan, frames: CloudFrames, resources: Resources, progress:
         bar = stack.enter_context(
             progress_bar("train", total, "steps", shown=progress, initial=state.step - plan.beginning.step)
         )
-        if frames.kept == 0 and plan.saved[0] == state.step:
+        if frames.kept == 0 and len(plan.saved) and plan.saved[0] == state.step:
             frames.keep(_snapshot(teams, plan.count), state.step)
         step = state.step
         for stop in stops:
@@ -71,6 +72,9 @@ def run(plan: TrainingPlan, frames: CloudFrames, resources: Resources, progress:
             step = stop
             if frames.kept < len(plan.saved) and plan.saved[frames.kept] == step:
                 frames.keep(_snapshot(teams, plan.count), step)
+        if plan.rule.recording is not None:
+            parts = [part for team in teams for part in team.recorded()]
+            return recorded_cloud(plan, parts, _snapshot(teams, plan.count), engine)
     return frames.finish()
 
 

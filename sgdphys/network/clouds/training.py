@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sgdphys.network.clouds.dynamics import Descent
     from sgdphys.network.clouds.plan import TrainingPlan
     from sgdphys.network.problem import Network
+    from sgdphys.network.recording.settings import Recording
     from sgdphys.schedules import SGDSchedule
     from sgdphys.sgd import SGD
 
@@ -41,6 +42,7 @@ def train(
     seed: int | Sequence[int] = 0,
     point: tuple[int, ...] = (),
     record_potential: bool = False,
+    record: Recording | None = None,
     storage: Literal["float64", "float32"] = "float64",
     engine: Engine = "auto",
     threads: int | None = None,
@@ -89,6 +91,9 @@ def train(
         Name the random numbers; different points of a sweep are independent. A list gives each replica its own seed.
     record_potential
         Also save the regularised loss over the whole data set at the frames.
+    record
+        Settings of a recording (``network.Recording``), kept in place of frames where the parameters are many:
+        ``save_at`` is not looked at then. Losses and gradient norms are those of the minibatch, without weight decay.
     storage
         ``"float32"`` halves what is stored; such a cloud cannot be continued.
     engine
@@ -139,6 +144,7 @@ def train(
         point=point,
         storage=storage,
         record_potential=record_potential,
+        record=record,
     )
     with frames_for(plan, store, resume=resume, overwrite=overwrite) as frames:
         cloud = frames.finish() if getattr(frames, "complete", False) else run(plan, frames, resources, progress)

@@ -134,10 +134,14 @@ def test_an_existing_store_is_refused_unless_resumed_with_the_same_settings(mode
 
 
 def test_an_exception_leaves_an_unfinished_recording_with_all_lines(model, tmp_path):
-    with pytest.raises(KeyboardInterrupt), Recorder(model, tmp_path / "run", sketch=8) as record:
-        record.step(1.0)
-        record.step(0.5)
-        raise KeyboardInterrupt
+    def interrupted():
+        with Recorder(model, tmp_path / "run", sketch=8) as record:
+            record.step(1.0)
+            record.step(0.5)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     result = sp.open(tmp_path / "run")
     assert result.attrs["complete"] == 0
     np.testing.assert_array_equal(result["training_loss"][:, 0], [1.0, 0.5])

@@ -63,7 +63,7 @@ def test_what_cannot_be_replayed_is_refused(perceptron):
         replay(perceptron, cloud, 3, 5)
     with pytest.raises(ValueError, match="last_step must lie after"):
         replay(perceptron, cloud, 3, 3)
-    with pytest.raises(ValueError, match="only a cloud of sgdphys.train"):
+    with pytest.raises(ValueError, match="only a cloud of"):
         replay(perceptron, cloud.assign_attrs(configuration="{}"), 3, 5)
     with pytest.raises(ValueError, match="give that one"):
         replay(sp.network.digits_network(), cloud, 3, 5)

@@ -57,9 +57,8 @@ class NoiseCovariance(SampleGradients):
     @few_threads
     def along(self, directions: Any) -> Any:
         """Return (g_i - g)' V, (n, k), for directions V (d, k), as the same kind of array."""
-        return like(
-            directions, self.products_along(to_tensor(directions, device=self.point.device, dtype=self.point.dtype))
-        )
+        columns = to_tensor(directions, device=self.point.device, dtype=self.point.dtype)
+        return like(directions, self.products_along(columns))
 
     @few_threads
     def trace(self, by: str | None = None) -> Any:
@@ -82,10 +81,8 @@ class NoiseCovariance(SampleGradients):
         """
         squares = self._maker.norms(self._names)
         means = self.objective.model.named(self.objective.model.pieces(self._mean))
-        each = {
-            name: max(float(squares[name].mean() - means[name].square().sum()), 0.0) * self.correction
-            for name in squares
-        }
+        spread = {name: float(squares[name].mean() - means[name].square().sum()) for name in squares}
+        each = {name: max(value, 0.0) * self.correction for name, value in spread.items()}
         if _checked(by) is None:
             return sum(each.values())
         traces = [sum(each[name] for name in names) for names in self._layers.values()]
@@ -209,7 +206,7 @@ class NoiseCovariance(SampleGradients):
 
     def _eigenvalues(self, matrix: Tensor, dim: int) -> Matrix:
         values = to_numpy(torch.linalg.eigvalsh(matrix))[::-1]
-        return np.maximum(values[: max(min(self.n_samples - 1, dim), 1)], 0.0)
+        return np.asarray(np.maximum(values[: max(min(self.n_samples - 1, dim), 1)], 0.0))
 
 
 def _centred_twice(raw: Tensor) -> Tensor:

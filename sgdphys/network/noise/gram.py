@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum
-from sgdphys.network.noise.layer_records import record_layers
+from sgdphys.network.noise.layer_records import LayoutError, record_layers
 from sgdphys.network.noise.per_sample import sample_gradients
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GramMaker"]
 
-_TRIAL_SAMPLES = 5
+_TRIAL_SAMPLES = 4
 _RECORD_FACTOR = 3  # records and the graph they are made from, over what a backward pass keeps
 _Made = TypeVar("_Made")
 
@@ -44,15 +44,20 @@ class GramMaker:
         Flat parameters (d,).
     max_bytes
         What records and gradients may take at once.
+    by_layers
+        Whether to try the layers at all.
     """
 
     objective: Objective
     point: Tensor
     max_bytes: int
+    by_layers: bool = True
 
     @cached_property
     def layouts(self) -> Layouts:
         """Where each call of a layer has its samples, with the names of the parameters that go by the layers."""
+        if not self.by_layers:
+            return []
         n = min(self.objective.n_samples, _TRIAL_SAMPLES)
         weights = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(self.point)
         records = record_layers(self.objective, self.point, slice(0, n), weights)
@@ -73,11 +78,22 @@ class GramMaker:
     def matrices(self, groups: Sequence[Collection[str]]) -> list[Tensor]:
         """Return the products (n, n) by the parameters of each group of names.
 
+        Returns
+        -------
+        list of Tensor
+            One matrix a group.
+
         Raises
         ------
         ValueError
             They do not add up to the squared gradient of the whole data set.
         """
+        try:
+            return self._matrices(groups)
+        except LayoutError:  # the samples moved with their number
+            return replace(self, by_layers=False)._matrices(groups)
+
+    def _matrices(self, groups: Sequence[Collection[str]]) -> list[Tensor]:
         n = self.objective.n_samples
         results = [self.point.new_zeros(n, n) for _ in groups]
         total = torch.zeros_like(self.point)
@@ -85,8 +101,9 @@ class GramMaker:
             if rows is others:
                 total += torch.cat([first.gradients[name].flatten() for name in self.objective.model.names])
             for matrix, names in zip(results, groups, strict=True):
-                for name in (name for name in first.uses if name in names):
-                    _add(matrix, rows, others, products(first.uses[name], second.uses[name], self._shapes[name]))
+                for name, with_bias in _parameters(first, names):
+                    shape = self._shapes[name]
+                    _add(matrix, rows, others, products(first.uses[name], second.uses[name], shape, with_bias))
         for matrix, names in zip(results, groups, strict=True):
             self._add_unknown(matrix, names)
             self._check_sum(matrix, names, total)
@@ -120,7 +137,7 @@ class GramMaker:
         for some in self._parts([name for name in self.unknown if name in names]):
             sizes = [self._shapes[name].numel() for name in some]
             for rows in self.gradient_rows(some):
-                found = sample_gradients(self.objective, self.point, rows, some).split(sizes, dim=1)
+                found = torch.split(sample_gradients(self.objective, self.point, rows, some), sizes, dim=1)
                 yield from ((rows, name, part) for name, part in zip(some, found, strict=True))
 
     @property
@@ -176,9 +193,9 @@ class GramMaker:
         scale = len(matrix) * float(matrix.trace()) + whole
         if abs(float(matrix.sum()) - whole) > 1e4 * torch.finfo(matrix.dtype).eps * scale:
             raise ValueError(
-                f"the gradients of single samples do not add up to the gradient of the batch ({float(matrix.sum()):.6g} "
-                f"against {whole:.6g}, squared): the model or the loss mixes the samples; ask for the noise of batches, "
-                "unit='batch'"
+                "the gradients of single samples do not add up to the gradient of the batch "
+                f"({float(matrix.sum()):.6g} against {whole:.6g}, squared): the model or the loss mixes the samples; "
+                "ask for the noise of batches, unit='batch'"
             )
 
     @cached_property
@@ -186,10 +203,18 @@ class GramMaker:
         return dict(zip(self.objective.model.names, self.objective.model.shapes, strict=True))
 
 
+def _parameters(records: LayerRecords, names: Collection[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the parameters to multiply, each with whether the bias of its uses goes with it."""
+    joined = {bias: name for bias, name in records.matrix_of_bias.items() if bias in names and name in names}
+    for name in records.uses:
+        if name in names and name not in joined:
+            yield name, name in joined.values()
+
+
 def _explains(records: LayerRecords, name: str, uses: Sequence[Use], weights: Tensor) -> bool:
     exact = records.gradients[name]
-    found, size = weighted_sum(uses, weights, exact.shape)
-    return bool(((found - exact).abs().sum() <= torch.finfo(exact.dtype).eps ** 0.6 * size.sum()).all())
+    found, size = weighted_sum(uses, weights, exact.shape), squared_norms(uses, exact.shape).sqrt() @ weights.abs()
+    return bool((found - exact).norm() <= torch.finfo(exact.dtype).eps ** 0.6 * size)
 
 
 def _pairs(

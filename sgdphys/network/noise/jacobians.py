@@ -111,8 +111,8 @@ class SampleJacobian:
         leaf = self.point.detach().clone().requires_grad_()
         with forward_ad.dual_level(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)  # of torch's own forward rules
-            losses = self.objective.sample_losses(forward_ad.make_dual(leaf, v), rows)
-            primal, tangent = forward_ad.unpack_dual(losses)
+            losses = self.objective.sample_losses(forward_ad.make_dual(leaf, v), rows)  # type: ignore[no-untyped-call]
+            primal, tangent = forward_ad.unpack_dual(losses)  # type: ignore[no-untyped-call]
             along = torch.zeros_like(primal) if tangent is None else tangent.detach()
         return along, _backward(primal, leaf)
 

@@ -28,14 +28,32 @@ __all__ = ["products", "squared_norms", "sum_of_squares", "weighted_sum"]
 _Factored: TypeAlias = LinearUse | EmbeddingUse
 
 
-def products(first: Sequence[Use], second: Sequence[Use], shape: torch.Size) -> Tensor:
-    """Return the scalar products (n, m) of the gradients of two lots of samples by one parameter of this shape."""
-    pair = _factored(first), _factored(second)
-    if pair[0] is not None and pair[1] is not None:
-        positions = pair[0].slopes.shape[1] * pair[1].slopes.shape[1]
+def products(first: Sequence[Use], second: Sequence[Use], shape: torch.Size, with_bias: bool = False) -> Tensor:
+    """Return the scalar products (n, m) of the gradients of two lots of samples by one parameter of this shape.
+
+    Parameters
+    ----------
+    first, second
+        The uses by each lot.
+    shape
+        Shape of the parameter.
+    with_bias
+        Add those by the bias of the same uses of a matrix, whose input is always one.
+
+    Returns
+    -------
+    Tensor
+        (n, m).
+    """
+    one, other = _factored(first), _factored(second)
+    if one is not None and other is not None:
+        positions = one.slopes.shape[1] * other.slopes.shape[1]
         if positions * sum(shape) < shape.numel():
-            return _by_positions(*pair)
-    return _by_rows(first, second, shape)
+            return _by_positions(one, other, with_bias)
+    result = _by_rows(first, second, shape)
+    if with_bias and one is not None and other is not None:
+        result.addmm_(one.slopes.sum(dim=1), other.slopes.sum(dim=1).T)
+    return result
 
 
 def squared_norms(uses: Sequence[Use], shape: torch.Size) -> Tensor:
@@ -57,18 +75,18 @@ def sum_of_squares(uses: Sequence[Use], shape: torch.Size) -> Tensor:
     return torch.cat([part.square().sum(dim=0) for part in _row_blocks(uses, shape)])
 
 
-def weighted_sum(uses: Sequence[Use], weights: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Return the weighted sum of the per-sample gradients, in the parameter's shape, and that of their absolute values."""
-    parts = [
-        (torch.tensordot(weights, part, 1), torch.tensordot(weights.abs(), part.abs(), 1))
-        for part in _row_blocks(uses, shape)
-    ]
-    total, size = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
-    return total, size
+def weighted_sum(uses: Sequence[Use], weights: Tensor, shape: torch.Size) -> Tensor:
+    """Return the weighted sum of the per-sample gradients, in the parameter's shape."""
+    one = _factored(uses)
+    if isinstance(one, LinearUse):
+        return (one.slopes * weights[:, None, None]).flatten(0, 1).T @ one.inputs.flatten(0, 1)
+    return torch.cat([torch.tensordot(weights, part, 1) for part in _row_blocks(uses, shape)])
 
 
 def _factored(uses: Sequence[Use]) -> _Factored | None:
     """Return all uses as one with more positions, or None where they are of another kind."""
+    if len(uses) == 1:
+        return uses[0] if isinstance(uses[0], LinearUse | EmbeddingUse) else None
     if all(isinstance(use, LinearUse) for use in uses):
         linear = [use for use in uses if isinstance(use, LinearUse)]
         return LinearUse(*(torch.cat(parts, 1) for parts in zip(*((u.inputs, u.slopes) for u in linear), strict=True)))
@@ -80,13 +98,14 @@ def _factored(uses: Sequence[Use]) -> _Factored | None:
     return None
 
 
-def _by_positions(first: _Factored, second: _Factored) -> Tensor:
+def _by_positions(first: _Factored, second: _Factored, with_bias: bool) -> Tensor:
     n, m, other = first.n_samples, second.n_samples, second.slopes.flatten(0, 1)
     positions = first.slopes.shape[1], second.slopes.shape[1]
     result = first.slopes.new_empty(n, m)
     for rows in pieces_of(n, 2 * m * positions[0] * positions[1] * first.slopes.element_size()):
         inner = first.slopes[rows].flatten(0, 1) @ other.T
-        inner *= first.likeness(rows, second)  # type: ignore[arg-type]
+        likeness = first.likeness(rows, second)  # type: ignore[arg-type]
+        inner *= likeness.add_(1.0) if with_bias else likeness
         result[rows] = inner.view(-1, positions[0], m, positions[1]).sum(dim=(1, 3))
     return result
 

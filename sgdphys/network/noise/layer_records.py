@@ -13,7 +13,7 @@ from torch.autograd.graph import get_gradient_edge
 from torch.nn import functional
 
 from sgdphys.network.batches import take
-from sgdphys.network.noise.layer_uses import ConvolutionUse, DirectUse, EmbeddingUse, LinearUse
+from sgdphys.network.noise.layer_uses import BiasUse, ConvolutionUse, DirectUse, EmbeddingUse, LinearUse
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sgdphys.network.noise.layer_uses import Use
     from sgdphys.network.objective import Objective
 
-__all__ = ["LayerRecords", "Layouts", "LayoutError", "record_layers"]
+__all__ = ["LayerRecords", "LayoutError", "Layouts", "record_layers"]
 
 Layouts: TypeAlias = "list[tuple[str | None, frozenset[str]]]"  # of each call: where its samples lie, its parameters
 
@@ -48,6 +48,19 @@ class LayerRecords:
     uses: dict[str, list[Use]]
     gradients: dict[str, Tensor]
     layouts: Layouts
+
+    @property
+    def matrix_of_bias(self) -> dict[str, str]:
+        """Name of the matrix that has exactly the same uses, by name of the bias."""
+        matrices = {
+            tuple(id(use.slopes) for use in uses if isinstance(use, LinearUse)): name
+            for name, uses in self.uses.items()
+            if all(isinstance(use, LinearUse) for use in uses)
+        }
+        slopes = {
+            name: tuple(id(use.slopes) for use in uses if isinstance(use, BiasUse)) for name, uses in self.uses.items()
+        }
+        return {name: matrices[own] for name, own in slopes.items() if own in matrices}
 
 
 @dataclass
@@ -119,7 +132,7 @@ def record_layers(
     n = rows.stop - rows.start
     recorder = _Recorder({id(piece): name for piece, name in zip(pieces, model.names, strict=True)})
     with objective.context(), ExitStack() as hooks:
-        for layer in model.module.modules() if model.module is not None else ():
+        for layer in model.module.modules() if model.module is not None and layouts != [] else ():
             if type(layer) in _RULES:
                 hooks.enter_context(_removed(layer.register_forward_hook(recorder, with_kwargs=True)))
         losses = objective.losses_of(model.call(pieces, take(objective.inputs, rows)), rows)
@@ -154,6 +167,8 @@ def _uses(calls: list[_Call], slopes: list[Tensor | None], layouts: Layouts, n: 
         if not all(_fits(tensor.shape, n, layout) for tensor in (call.inputs, slope)):
             raise LayoutError
         arranged, own_slopes = (_by_sample(tensor, n, layout) for tensor in (call.inputs, slope))
+        if isinstance(call.layer, nn.Linear):
+            own_slopes = own_slopes.flatten(1, -2)
         for own, name in call.parameters.items():
             if name in names:
                 uses.setdefault(name, []).append(_RULES[type(call.layer)](call.layer, own, arranged, own_slopes))
@@ -176,13 +191,11 @@ def _by_sample(tensor: Tensor, n: int, layout: str) -> Tensor:
     """Return the tensor as (n, position, ...)."""
     if layout == "second":
         return tensor.transpose(0, 1)
-    return tensor.unflatten(0, (n, -1))
+    return tensor.reshape(n, -1, *tensor.shape[1:])
 
 
 def _of_linear(layer: nn.Module, own: str, inputs: Tensor, slopes: Tensor) -> Use:  # noqa: ARG001
-    if own == "bias":
-        return DirectUse(slopes.flatten(1, -2).sum(dim=1))
-    return LinearUse(inputs.flatten(1, -2), slopes.flatten(1, -2))
+    return BiasUse(slopes) if own == "bias" else LinearUse(inputs.flatten(1, -2), slopes)
 
 
 def _of_convolution(layer: nn.Module, own: str, inputs: Tensor, slopes: Tensor) -> Use:

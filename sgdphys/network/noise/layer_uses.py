@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["ConvolutionUse", "DirectUse", "EmbeddingUse", "LinearUse", "Use", "pieces_of"]
+__all__ = ["BiasUse", "ConvolutionUse", "DirectUse", "EmbeddingUse", "LinearUse", "Use", "pieces_of"]
 
 BLOCK_BYTES = 32 * 2**20  # what one intermediate product may take
 
@@ -33,7 +33,7 @@ class Use(Protocol):
 
 @dataclass(frozen=True)
 class DirectUse:
-    """A use whose per-sample gradients (n, ...) are small and at hand: biases and the scales of normalisations."""
+    """A use whose per-sample gradients (n, ...) are small and at hand, as of biases and scales."""
 
     gradients: Tensor
 
@@ -45,6 +45,28 @@ class DirectUse:
     def rows(self, start: int, stop: int) -> Tensor:
         """Return each sample's gradient by some rows of the parameter."""
         return self.gradients[:, start:stop]
+
+
+@dataclass(frozen=True)
+class BiasUse:
+    """The bias of a linear layer.
+
+    Parameters
+    ----------
+    slopes
+        Gradient of the sample's loss by what came out, (n, position, unit); the tensor of the matrix's own use.
+    """
+
+    slopes: Tensor
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples n."""
+        return len(self.slopes)
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Return each sample's gradient by some units, (n, stop - start)."""
+        return self.slopes[:, :, start:stop].sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -150,10 +172,11 @@ class ConvolutionUse:
 
     def _rows(self, some: slice, groups: slice) -> Tensor:
         n_groups, (n, images) = self.layer.groups, self.inputs[some].shape[:2]
-        patches = self._patches(some, groups).unflatten(0, (n, images))
-        slopes = self.slopes[some].flatten(3).unflatten(2, (n_groups, -1))[:, :, groups]
-        result = torch.einsum("nmgop,nmgip->ngoi", slopes, patches).flatten(1, 2)
-        return result.unflatten(2, self.layer.weight.shape[1:])
+        patches = self._patches(some, groups)
+        patches = patches.reshape(n, images, *patches.shape[1:])
+        slopes = self.slopes[some].reshape(n, images, n_groups, -1, patches.shape[-1])[:, :, groups]
+        result = torch.einsum("nmgop,nmgip->ngoi", slopes, patches)
+        return result.reshape(n, -1, *self.layer.weight.shape[1:])
 
     def _patches(self, some: slice, groups: slice) -> Tensor:
         """Return the patches (n image, group, channel and kernel, position)."""
@@ -167,7 +190,8 @@ class ConvolutionUse:
             patches = patches.unfold(2 + axis, gap * (size - 1) + 1, step)[..., ::gap]
         kernel_first = (0, 1, *range(2 + n_axes, 2 + 2 * n_axes), *range(2, 2 + n_axes))
         patches = patches.permute(kernel_first).flatten(2 + n_axes)
-        return patches.unflatten(1, (groups.stop - groups.start, -1)).flatten(2, -2)
+        n, n_groups, n_positions = len(patches), groups.stop - groups.start, patches.shape[-1]
+        return patches.reshape(n, n_groups, -1, n_positions)
 
 
 def pieces_of(count: int, bytes_each: int) -> Iterator[slice]:

@@ -29,14 +29,17 @@ AXES = {"line": ("line_step", "line_time"), "time": ("step", "time"), "anchor_st
 
 SCALARS = ("training_loss", "gradient_norm", "distance_from_start", "step_length", "step_alignment")
 
+_PIECE = 2**16  # numbers that are looked at together and stay in cache
+_PIECE_ON_DEVICE = 2**24
+
 
 class Channels:
     r"""Rows of a recording of some replicas, made from their positions.
 
     With the displacement u = x - x_0 from a replica's own start and the move m = x - x' since the line before,
-    :math:`|u|^2 = |u'|^2 + 2 \langle u', m \rangle + |m|^2`, the three numbers that a line keeps. They take one pass
-    over x each and are computed in the floating type of x. Nothing of the size of x is held but x_0 and x'. Rows stay
-    on the device until they are taken.
+    :math:`|u|^2 = |u'|^2 + 2 \langle u', m \rangle + |m|^2`, the three numbers that a line keeps. All that is kept of a
+    step comes from one pass over x, x_0 and x' in pieces that stay in cache; nothing else of their size is held or
+    made. Rows stay on the device until they are taken.
 
     Parameters
     ----------
@@ -62,30 +65,32 @@ class Channels:
     ) -> None:
         self.recording, self.dim, self.n_replicas = recording, dim, n_replicas
         kind: dict[str, Any] = {"device": torch.device(device), "dtype": theta0.dtype}
-        self._start = theta0.detach().clone().to(**kind)
-        self._before = self._start.clone()
+        self.start = theta0.detach().clone().to(**kind)
+        self.before = self.start.clone()
         own = recording.origin is None
-        self._origin = self._start[0] if own else to_tensor(recording.origin, **kind)
-        self._basis = None if recording.basis is None else to_tensor(recording.directions, **kind)
+        self.origin = self.start[0] if own else to_tensor(recording.origin, **kind)
+        self.basis = None if recording.basis is None else to_tensor(recording.directions, **kind)
         self._check(dim)
-        self._one_origin = bool((self._start == self._origin).all())
-        self._sketch = CountSketch(dim, recording.sketch, recording.seed) if recording.sketch else None
+        self.one_origin = bool((self.start == self.origin).all())
+        self.sketch = CountSketch(dim, recording.sketch, recording.seed) if recording.sketch else None
+        piece = _PIECE if self.start.device.type == "cpu" else _PIECE_ON_DEVICE
+        self._width = max(piece // n_replicas, 1)
         self._rows: dict[str, list[dict[str, Any]]] = {axis: [] for axis in AXES}
 
     def _check(self, dim: int) -> None:
-        for name, array in (("basis", self._basis), ("origin", self._origin)):
+        for name, array in (("basis", self.basis), ("origin", self.origin)):
             if array is not None and len(array) != dim:
                 raise ValueError(f"{name} of the recording has {len(array)} parameters, the network has {dim}")
 
     @property
     def n_directions(self) -> int:
         """Number of directions of the basis, 0 without one."""
-        return 0 if self._basis is None else self._basis.shape[1]
+        return 0 if self.basis is None else self.basis.shape[1]
 
     @property
     def dtype(self) -> str:
         """Floating type of sketches and anchors, as NumPy calls it."""
-        return str(self._start.dtype).removeprefix("torch.")
+        return str(self.start.dtype).removeprefix("torch.")
 
     def due(self, step: int) -> bool:
         """Return whether ``observe`` keeps anything at a step; else it need not be called."""
@@ -116,38 +121,29 @@ class Channels:
         """
         recording = self.recording
         line, frame = step > 0 and recording.keeps_line(step), recording.keeps_frame(step)
-        shift = positions - self._start if line or (frame and self._one_origin) else None
-        if line and shift is not None:
-            self._rows["line"].append({"step": step, **self._scalars(positions, shift, losses, gradient_norms)})
-            self._before.copy_(positions)
-        if frame:
-            offset = shift if self._one_origin and shift is not None else positions - self._origin
-            self._rows["time"].append({"step": step, **self._frame(offset)})
+        if line or frame:
+            sums = _Sums(self, positions, line=line, frame=frame)
+            for first in range(0, self.dim, self._width):
+                sums.add(slice(first, first + self._width))
+            if line:
+                told = self._told(losses, gradient_norms)
+                self._rows["line"].append({"step": step, **told, **sums.scalars()})
+            if frame:
+                self._rows["time"].append({"step": step, **sums.frame()})
         if recording.keeps_anchor(step):
             kept = {"anchor": positions} | ({} if velocities is None else {"anchor_velocity": velocities})
             # a copy in host memory: the caller goes on in the same tensors
             row = {name: tensor.detach().to("cpu", copy=True) for name, tensor in kept.items()}
             self._rows["anchor_step"].append({"step": step, **row})
 
-    def _scalars(self, positions: Tensor, shift: Tensor, losses: Any, gradient_norms: Any) -> dict[str, Tensor]:
-        move = positions - self._before
-        squared = (move * move).sum(dim=1)
-        unknown = shift.new_full((self.n_replicas,), torch.nan)
-        return {
-            "training_loss": unknown if losses is None else losses.detach(),
-            "gradient_norm": unknown if gradient_norms is None else gradient_norms.detach(),
-            "distance_from_start": torch.linalg.vector_norm(shift, dim=1),
-            "step_length": squared.sqrt(),
-            "step_alignment": (shift * move).sum(dim=1) - squared,
-        }
-
-    def _frame(self, offset: Tensor) -> dict[str, Tensor]:
-        kept = {} if self._basis is None else {"position": offset @ self._basis}
-        return kept if self._sketch is None else kept | {"sketch": self._sketch(offset)}
+    def _told(self, losses: Tensor | None, gradient_norms: Tensor | None) -> dict[str, Tensor]:
+        unknown = self.start.new_full((self.n_replicas,), torch.nan)
+        told = {"training_loss": losses, "gradient_norm": gradient_norms}
+        return {name: unknown if values is None else values.detach() for name, values in told.items()}
 
     def set_before(self, positions: Tensor) -> None:
         """Let the next move count from these positions (replica, d), as where a run goes on."""
-        self._before.copy_(positions)
+        self.before.copy_(positions)
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -167,8 +163,8 @@ class Channels:
 
     def fixed(self) -> xr.Dataset:
         """Return what does not change: origin, basis and the labels of its directions."""
-        variables: dict[str, Any] = {"origin": (schema.PARAMETER, to_numpy(self._origin), schema.describe("origin"))}
-        if self._basis is None:
+        variables: dict[str, Any] = {"origin": (schema.PARAMETER, to_numpy(self.origin), schema.describe("origin"))}
+        if self.basis is None:
             return xr.Dataset(variables)
         dims = (schema.PARAMETER, schema.COORDINATE)
         variables["basis"] = (dims, self.recording.directions, schema.describe("basis"))
@@ -204,3 +200,51 @@ class Channels:
             for name, values in rows.items():
                 variables[name] = (schema.BY_NAME[name].dims, values, schema.describe(name))
         return self.fixed().assign(variables).assign_coords(coordinates)
+
+
+class _Sums:
+    """Sums over the parameters of one step, piece by piece."""
+
+    def __init__(self, channels: Channels, positions: Tensor, *, line: bool, frame: bool) -> None:
+        self.channels, self.positions, self.line, self.made = channels, positions, line, frame
+        count = channels.n_replicas
+        self.squared, self.moved, self.aligned = positions.new_zeros(3, count, dtype=torch.float64)
+        recording = channels.recording
+        self.position = positions.new_zeros(count, channels.n_directions) if frame and channels.n_directions else None
+        self.signed = positions.new_zeros(count, 2 * recording.sketch) if frame and recording.sketch else None
+
+    def add(self, piece: slice) -> None:
+        """Add the parameters of a piece; where a line is kept, the next move counts from here."""
+        channels = self.channels
+        x = self.positions[:, piece]
+        shift = x - channels.start[:, piece]
+        if self.line:
+            move = x - channels.before[:, piece]
+            self.squared += torch.linalg.vecdot(shift, shift)
+            self.moved += torch.linalg.vecdot(move, move)
+            self.aligned += torch.linalg.vecdot(shift, move)
+            channels.before[:, piece] = x
+        if self.made:
+            self._add_frame(piece, shift if channels.one_origin else x - channels.origin[piece])
+
+    def _add_frame(self, piece: slice, offset: Tensor) -> None:
+        channels = self.channels
+        if self.position is not None and channels.basis is not None:
+            self.position += offset @ channels.basis[piece]
+        if self.signed is not None and channels.sketch is not None:
+            channels.sketch.add(self.signed, offset, piece.start)
+
+    def scalars(self) -> dict[str, Tensor]:
+        """Return the numbers of a line, (replica,) each."""
+        return {
+            "distance_from_start": self.squared.sqrt(),
+            "step_length": self.moved.sqrt(),
+            "step_alignment": self.aligned - self.moved,
+        }
+
+    def frame(self) -> dict[str, Tensor]:
+        """Return position and sketch as far as they are kept."""
+        kept = {} if self.position is None else {"position": self.position}
+        if self.signed is not None and self.channels.sketch is not None:
+            kept["sketch"] = self.channels.sketch.fold(self.signed)
+        return kept

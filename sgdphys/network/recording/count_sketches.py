@@ -80,16 +80,23 @@ class CountSketch:
             (..., k), the same kind of array.
         """
         rows = vectors.detach() if isinstance(vectors, torch.Tensor) else torch.as_tensor(vectors)
-        places = self._places_on(rows.device)
         flat = rows.reshape(-1, self.dim)
         signed = flat.new_zeros(len(flat), 2 * self.n_buckets)
-        if rows.device.type == "cpu":  # several rows at once are gathered element by element there
-            for target, row in zip(signed, flat, strict=True):
+        self.add(signed, flat, 0)
+        return like(vectors, self.fold(signed).reshape(*rows.shape[:-1], self.n_buckets))
+
+    def add(self, signed: torch.Tensor, piece: torch.Tensor, first: int) -> None:
+        """Add some coordinates of vectors, (row, n) from coordinate ``first`` on, to their sums (row, 2k)."""
+        places = self._places_on(piece.device)[first : first + piece.shape[1]]
+        if piece.device.type == "cpu":  # several rows at once would be gathered element by element there
+            for target, row in zip(signed, piece, strict=True):
                 target.index_add_(0, places, row)
         else:
-            signed.index_add_(1, places, flat)
-        sketches = signed[:, 0::2] - signed[:, 1::2]
-        return like(vectors, sketches.reshape(*rows.shape[:-1], self.n_buckets))
+            signed.index_add_(1, places, piece)
+
+    def fold(self, signed: torch.Tensor) -> torch.Tensor:
+        """Return the sketches (row, k) of the sums (row, 2k): the buckets of plus less those of minus."""
+        return signed[:, 0::2] - signed[:, 1::2]
 
     @cached_property
     def _places(self) -> dict[torch.device, torch.Tensor]:

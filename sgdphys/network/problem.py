@@ -27,7 +27,10 @@ from sgdphys.network.threads import few_threads
 from sgdphys.network.twins.quadratic import Twin, twin_of
 
 if TYPE_CHECKING:
+    import xarray as xr
     from torch import Tensor
+
+    from sgdphys.sgd import SGD
 
     from sgdphys.network.curvature.routes import Route
 
@@ -246,6 +249,29 @@ class Network(PointEvaluation):
             ``(landscape, noise)`` for ``simulate(*twin, sgd=sgd, ...)``. Warns with RuntimeWarning away from a minimum.
         """
         return twin_of(self, rank)
+
+    def validity(self, sgd: SGD, **options: Any) -> xr.Dataset:
+        """Return whether SGD on this network is a Langevin process, and at which temperature.
+
+        Options: ``rank=20`` leading directions of the Hessian, ``n_replicas=200``, ``n_steps=None`` (three times what
+        the slowest direction needs), ``svag=(1, 2, 4)`` refinements, () for none, ``tolerance=0.1`` relative difference
+        that agrees, ``seed=0``, ``threads``, ``progress``. ``network.validity.table`` prints the result; all that it
+        holds and how it is judged stands at :func:`sgdphys.network.validity.assessment.validity_of`.
+
+        Parameters
+        ----------
+        sgd
+            Constant settings; its ``weight_decay`` is 0 or that of the network.
+
+        Returns
+        -------
+        xr.Dataset
+            Rows of the verdict, variances along the directions, the SVAG scan, equivalent settings; attribute
+            ``verdict``.
+        """
+        from sgdphys.network.validity.assessment import validity_of  # loads all analyses
+
+        return validity_of(self, sgd, **options)
 
     def configuration(self) -> dict[str, Any]:
         """Return what a stored run tells about the network."""

@@ -1,0 +1,129 @@
+"""Curvature and gradient noise at the network's point, along the leading directions and as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sgdphys.analysis import noise_moments
+from sgdphys.network.batches import take
+from sgdphys.network.noise.gradient_noise import GradientNoise
+from sgdphys.network.twins.drift import warn_of_drift
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from sgdphys.network.problem import Network
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Surroundings", "surroundings_of"]
+
+_MOST_SAMPLES = 2048  # whose Gram matrix gives spectrum and participation ratio
+_FEWEST_SAMPLES = 4  # for moments without bias
+_FLAT = 1e-9  # of the largest curvature, below which a direction does not confine
+_PROBES = 30
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the theory needs of a network at its point.
+
+    Parameters
+    ----------
+    curvatures
+        Leading eigenvalues of the Hessian that are positive, (k,), falling, in loss/x^2.
+    directions
+        Their eigenvectors V, (d, k).
+    samples
+        Centred gradients of all samples along V, (N, k), in loss/x.
+    moments
+        ``noise_trace``, ``participation_ratio`` and others, with errors where only some samples were taken; None below
+        four samples.
+    eigenvalues
+        Spectrum of C (mode,), from the same samples, in loss^2/x^2.
+    alignment
+        ``escape_ratio``, ``alignment_cosine``, with errors.
+    """
+
+    curvatures: Array
+    directions: Array
+    samples: Array
+    moments: xr.Dataset | None
+    eigenvalues: Array
+    alignment: xr.Dataset
+
+    @property
+    def covariance(self) -> Array:
+        """V'CV, (k, k), in loss^2/x^2."""
+        product = self.samples.T @ self.samples / len(self.samples)
+        return np.asarray((product + product.T) / 2)
+
+    def leading(self, count: int) -> Surroundings:
+        """Return the same along the first ``count`` directions alone."""
+        return replace(
+            self,
+            curvatures=self.curvatures[:count],
+            directions=self.directions[:, :count],
+            samples=self.samples[:, :count],
+        )
+
+
+def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
+    """Measure a network at its point, without any matrix of d rows and columns.
+
+    Parameters
+    ----------
+    network
+        At its point.
+    rank
+        Leading directions of the Hessian to look at.
+    seed
+        Of start vectors, probes and the choice of samples.
+
+    Returns
+    -------
+    Surroundings
+        Everything along the directions of positive curvature among them.
+
+    Raises
+    ------
+    ValueError
+        No direction has a positive curvature.
+
+    Warns
+    -----
+    RuntimeWarning
+        The network is not at a minimum.
+    """
+    curvature, noise = network.curvature(), network.noise()
+    leading = curvature.top(min(rank, network.dim), seed=seed)
+    values = leading["eigenvalue"].values.astype(np.float64)
+    confining = values > _FLAT * max(float(np.abs(values).max()), np.finfo(float).tiny)
+    if not confining.any():
+        raise ValueError(
+            f"the largest eigenvalue of the Hessian is {values[0]:.3g}: without a direction that confines there is no "
+            "stationary state; call minimum() first"
+        )
+    directions = leading["eigenvector"].values[:, confining].astype(np.float64)
+    samples = np.asarray(noise.along(directions), dtype=np.float64)
+    warn_of_drift(network, directions, samples.T @ samples / len(samples), "the theory leaves it out", 6)
+    count = int(confining.sum())
+    alignment = curvature.alignment(noise, count, n_probes=_PROBES if network.dim > _PROBES else None, seed=seed)
+    return Surroundings(values[confining], directions, samples, *_noise_as_a_whole(network, seed), alignment)
+
+
+def _noise_as_a_whole(network: Network, seed: int) -> tuple[xr.Dataset | None, Array]:
+    objective, count = network.objective, min(network.n_samples, _MOST_SAMPLES)
+    if count < network.n_samples:
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randperm(network.n_samples, generator=generator)[:count].sort().values.to(network.device)
+        objective = replace(objective, inputs=take(objective.inputs, rows), targets=take(objective.targets, rows))
+    gram: Any = np.asarray(GradientNoise(objective, network.noise().point).gram(), dtype=np.float64)
+    values = np.maximum(np.linalg.eigvalsh(gram / count)[::-1], 0.0)
+    moments = noise_moments(gram, network.n_samples) if count >= _FEWEST_SAMPLES else None
+    return moments, np.asarray(values[: max(min(count - 1, network.dim), 1)])

@@ -15,7 +15,7 @@ __all__ = ["Eigenpairs", "end_eigenpairs", "leading_eigenpairs"]
 
 _ROUNDING = 10  # machine epsilons below which products say nothing of a residual
 
-_SEED = 3_141_592_653  # of the vectors that search the rest of a space: not that of a start (the CPU takes 32 bits of it)
+_SEED = 3_141_592_653  # of the vectors that search the rest of a space, not that of a start; torch takes 32 bits
 
 
 class Eigenpairs(NamedTuple):

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["warn_of_drift"]
 
-_DRIFT = 1e-3  # residual gradient over the root of the noise variance that still counts as a minimum
+_DRIFT = 1e-3  # norm of the gradient over the root of the noise variance that still counts as a minimum
 
 
 def warn_of_drift(network: Network, directions: Array, covariance: Array, consequence: str, stacklevel: int) -> None:
-    """Warn where the gradient along the directions V (parameter, coordinate) is no rounding of the noise's spread.
+    """Warn where the gradient along the directions V (parameter, coordinate) is not far below the noise there.
+
+    Both are taken over all directions together, as some have next to no noise, and rounding is no drift.
 
     Parameters
     ----------
@@ -40,8 +42,8 @@ def warn_of_drift(network: Network, directions: Array, covariance: Array, conseq
     RuntimeWarning
         The network is not at a minimum.
     """
-    gradient, spread = directions.T @ network.gradient(), np.sqrt(np.diag(covariance))
-    relative = float(np.max(np.abs(gradient) / np.maximum(spread, np.finfo(float).tiny)))
+    along, variance = directions.T @ network.gradient(), float(np.trace(covariance))
+    relative = float(np.linalg.norm(along)) / max(variance, np.finfo(float).tiny) ** 0.5
     if relative > _DRIFT:
         warnings.warn(
             f"the network is not at a minimum: its gradient along the leading directions reaches {relative:.2g} of the "

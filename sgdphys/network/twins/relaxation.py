@@ -10,6 +10,7 @@ import torch
 
 from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.tensors import to_numpy, to_tensor
+from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ _PRODUCTS = 200  # most Hessian products of a Newton step
 _SETTLED = 1e-6  # gradient across the directions, in loss/x
 
 
+@few_threads
 def relaxed(network: Network, points: Array, directions: Array) -> Array:
     r"""Return the points moved across the directions V to minima of f, coordinates :math:`V^T x` as they are.
 
@@ -69,7 +71,7 @@ def relaxed(network: Network, points: Array, directions: Array) -> Array:
             f"{unsettled} of {grid[..., 0].numel()} knots did not settle at a minimum over the other directions: the "
             "loss may have none there; use a smaller half_width or relax=False",
             RuntimeWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     return to_numpy(result.view(-1, grid.shape[-1]))
 

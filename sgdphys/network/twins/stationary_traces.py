@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sgdphys.network.tensors import to_tensor
+from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class StationaryTraces(NamedTuple):
     matched: float
 
 
+@few_threads
 def stationary_traces(
     network: Network, h: Array, V: Array, covariance: Array, dense: bool | None = None
 ) -> StationaryTraces:

@@ -63,7 +63,8 @@ def fluctuation_dissipation(
     with Nesterov's step lr mu <v . grad f> (lr mu <v . H grad f>) is taken off the right-hand sides. The first says no
     more than that <|x|^2> no longer changes, for any loss and any lr; the second, that the mean of a quadratic loss no
     longer does. Neither says that the state is *thermal*: a ratio of 1 holds for any noise, with detailed balance or
-    without, and whatever the temperature.
+    without, and whatever the temperature. Minibatches must be independent of the position: for shuffled epochs
+    <x . g> differs from <x . grad f>, and the first relation holds for the gradients of the batches over whole epochs.
 
     Parameters
     ----------

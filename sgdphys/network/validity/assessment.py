@@ -82,7 +82,8 @@ def validity_of(
     equation (Lyapunov), T_eff expected. ``discretisation``: exact map over equation, by theory.
     ``gradient_over_noise``: G/N at equilibrium, to be at most 1 by SVAG's criterion. ``critical_batch_size`` tr C/G.
     ``variance_amplified``: relative change of the variance from SVAG's limit l to infinity to SGD, expected 0.
-    ``tail_index`` of minibatch noise, not below that of Gaussian noise of the same covariance by more than 0.1.
+    ``tail_index`` of minibatch noise, by :func:`sgdphys.analysis.tail_index`: heavier than Gaussian noise of the same
+    covariance and the same for all sums (a stable law) disagrees, heavier but lighter in longer sums is not resolved.
     ``participation_ratio``, ``escape_ratio``, ``alignment_cosine`` of the noise, isotropic within a factor of 1 +- 0.5
     expected for a thermal state. ``potential_distance``: root mean square of Phi/T - f/(cT) in three directions from
     the measured covariance, 0 +- 0.1 in the Gibbs state of the loss.

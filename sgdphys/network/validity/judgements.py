@@ -47,6 +47,8 @@ class Row:
         Of the value.
     reason
         Why the row does not apply, or nothing.
+    settled
+        A judgement that does not follow from the numbers of the row, or nothing.
     """
 
     key: str
@@ -59,13 +61,14 @@ class Row:
     question: str = "Langevin"
     unit: str = "1"
     reason: str = ""
+    settled: str = ""
 
     @property
     def judgement(self) -> str:
         """One of the four judgements."""
         if self.reason or math.isnan(self.expected):
             return INAPPLICABLE
-        return judge(self.value, self.error, self.expected, self.tolerance, self.relation)
+        return self.settled or judge(self.value, self.error, self.expected, self.tolerance, self.relation)
 
 
 def judge(value: float, error: float, expected: float, tolerance: float = 0.0, relation: Relation = "=") -> str:

@@ -52,7 +52,7 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float) -> str:
         return f"stationary but {percent} {warmth} than the quadratic theory: anharmonic" + _objections(row)
     if variance.judgement == UNRESOLVED:
         return (
-            f"stationary; variances {variance.value:.3g} +- {variance.error:.2g} of the quadratic theory are not resolved "
+            f"stationary; variances {variance.value:.3g} +- {variance.error:.2g} of the quadratic theory, not resolved "
             f"at a tolerance of {tolerance:.0%}: more replicas"
         ) + _objections(row)
     within = f"{_bound(variance.value - 1, variance.error):.0%}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -100,7 +100,7 @@ class CountSketch:
 
     @cached_property
     def _places(self) -> dict[torch.device, torch.Tensor]:
-        return {torch.device("cpu"): torch.cat([self._hashed(i) for i in range(0, self.dim, _PIECE)])}
+        return {torch.device("cpu"): _table(self)}
 
     def _places_on(self, device: torch.device) -> torch.Tensor:
         if device not in self._places:
@@ -117,3 +117,9 @@ class CountSketch:
         words = torch.stack([w0, w2], dim=-1).flatten()
         signs = torch.stack([w1, w3], dim=-1).flatten() & 1
         return (2 * ((words * self.n_buckets) >> 32) + signs)[: last - first].to(torch.int32)
+
+
+@lru_cache(maxsize=2)
+def _table(sketch: CountSketch) -> torch.Tensor:
+    """Return bucket and sign of every coordinate; equal sketches, as of groups of replicas, share them."""
+    return torch.cat([sketch._hashed(first) for first in range(0, sketch.dim, _PIECE)])

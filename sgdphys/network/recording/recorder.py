@@ -38,7 +38,8 @@ class Recorder:
                 recorder.step(loss)
 
     The parameters are only read; they are those that require a gradient, in the order of ``named_parameters``. Two
-    copies of them are held: the start, and the line before. ``sgdphys.open(store)`` gives what was committed, of a
+    copies of them are held: the start, and the line before. The gradient norm is that of ``p.grad`` as ``step`` finds
+    it, after clipping or scaling, and NaN where there is none. ``sgdphys.open(store)`` gives what was committed, of a
     killed run too: scalars over (line, particle), and over time ``sketch`` and, where a basis is given, ``position``,
     which makes it a cloud of one particle for every analysis. Under ``torch.distributed`` rank 0 records and the others
     do nothing; parameters that are sharded between ranks cannot be recorded.

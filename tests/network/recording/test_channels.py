@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from asserts import assert_within
 
 import sgdphys as sp
 from sgdphys import schema
 from sgdphys.network.recording.channels import Channels
+from sgdphys.network.recording.count_sketches import CountSketch
 from sgdphys.network.recording.settings import Recording
 
 
@@ -87,3 +89,39 @@ def test_settings_that_cannot_be_are_refused():
         Recording(basis=np.ones((3, 2)))
     with pytest.raises(ValueError, match="basis of the recording has 4 parameters, the network has 20"):
         recorded(walk(), Recording(basis=np.eye(4)))
+
+
+def test_sketched_displacements_are_those_of_the_path_within_their_error():
+    # 200 independent sketches of one walk in 500 dimensions
+    path = walk(steps=100, replicas=1, dim=500)
+    cloud = recorded(path, Recording(frames=1, sketch=64, anchors=0))
+    estimates = []
+    for seed in range(200):
+        sketched = cloud.assign(sketch=(cloud["sketch"].dims, CountSketch(500, 64, seed)(path - path[0])))
+        result = sp.analysis.sketched_displacement(sketched, 5)
+        estimates.append(result["sketched_displacement"].values)
+    np.testing.assert_allclose(estimates[0], sp.analysis.sketched_displacement(cloud, 5)["sketched_displacement"])
+    lags = np.round(result["lag"].values / 0.1).astype(int)
+    exact = np.array([((path[lag:] - path[:-lag]) ** 2).sum(axis=2).mean() for lag in lags])
+    spread = np.std(estimates, axis=0, ddof=1)
+    assert_within(np.mean(estimates, axis=0), exact, spread / 200**0.5)
+    assert np.all(spread < 1.2 * exact * (2 / 64) ** 0.5)  # a spread of 200 is known to 5 %
+
+
+def test_groups_of_replicas_record_what_the_whole_cloud_would():
+    path, settings = walk(replicas=4), Recording(frames=2, sketch=16, origin=np.zeros(20))
+    whole, part = recorded(path, settings), recorded(path[:, 2:], settings)
+    assert whole.isel(particle=slice(2, None)).drop_vars("origin").equals(part.drop_vars("origin"))
+
+
+@pytest.mark.gpu
+def test_cuda_records_the_same():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    path, settings = walk(), Recording(frames=2, sketch=16, basis=np.eye(20)[:, :2])
+    channels = Channels(settings, 20, 3, torch.as_tensor(path[0]), "cuda")
+    for step, x in enumerate(path):
+        channels.observe(step, torch.as_tensor(x, device="cuda"))
+    on_device, here = channels.result(0.1), recorded(path, settings)
+    for name in here.data_vars:
+        np.testing.assert_allclose(on_device[name], here[name], rtol=1e-10, atol=1e-10)

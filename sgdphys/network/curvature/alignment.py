@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.network.curvature.probes import random_signs
+from sgdphys.network.curvature.probes import sign_blocks
 from sgdphys.network.tensors import to_numpy, to_tensor
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["alignment_of"]
 
-_BLOCK = 32  # probes in a product
 _NAMES = ("curvature_trace", "gradient_noise_trace", "escape_indicator", "escape_ratio", "alignment_cosine")
 
 
@@ -76,9 +75,10 @@ def _probed(
     V, values, images = leading
     bent = V * values
     sure = _products_of(V, bent, images).sum(dim=1)
-    probes = random_signs(len(V), n_probes, seed, V)
-    outside = probes - V @ (V.T @ probes)
-    blocks = [_products_of(z, curvature.products(z), noise.products(z)) for z in torch.split(outside, _BLOCK, dim=1)]
+    blocks = []
+    for signs in sign_blocks(n_probes, seed, V[:, 0]):
+        outside = signs - V @ (V.T @ signs)
+        blocks.append(_products_of(outside, curvature.products(outside), noise.products(outside)))
     return _Forms(to_numpy(sure), to_numpy(torch.cat(blocks, dim=1)))
 
 

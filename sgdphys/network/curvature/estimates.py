@@ -17,6 +17,7 @@ from sgdphys.network.curvature.quadrature import lanczos_quadrature
 from sgdphys.network.curvature.spectra import density_of
 from sgdphys.network.curvature.traces import diagonal_probes, exact_diagonal, exact_trace, hutch_plus_plus, hutchinson
 from sgdphys.network.tensors import to_numpy
+from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,6 +160,8 @@ class Estimates(ABC):
         else:
             rules = {"hutchinson": hutchinson, "hutch++": hutch_plus_plus}
             _enough(method, n_products)
+            if method == "hutch++":
+                self._refuse(2 * n_products, "sketch vectors", "take fewer products, or method='hutchinson'")
             estimate = self._inside(lambda: rules[method](self.products, self.like, n_products, seed))
         return estimate.as_array(self.units, f"trace of the {self.name}")
 
@@ -203,9 +206,13 @@ class Estimates(ABC):
         variance = (square - total**2 / n_products).clamp(min=0) / (n_products - 1)
         return total / n_products, (variance / n_products).sqrt()
 
+    def _refuse(self, count: int, what: str, way_out: str) -> None:
+        refuse_above_memory(8 * count * self.dim, f"{count} {what} of {self.dim} parameters", way_out)
+
     def _quadrature(self, n_probes: int, n_steps: int, seed: int) -> Any:
-        starts = random_signs(self.dim, whole_number("n_probes", n_probes), seed, self.like)
-        whole_number("n_steps", n_steps)
+        starts = random_signs(whole_number("n_probes", n_probes), seed, self.like)
+        steps = min(whole_number("n_steps", n_steps), self.dim)
+        self._refuse(2 * steps, "Lanczos vectors", "take fewer steps")
         return self._inside(lambda: lanczos_quadrature(self.products, starts, n_steps))
 
     def _inside(self, work: Callable[[], Result]) -> Result:

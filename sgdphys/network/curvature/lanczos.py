@@ -135,15 +135,17 @@ class _Search:
             self.products += 1
             diagonal.append(float(image.double() @ space.last.double()))
             rest = space.outside(image)
-            beta = float(rest.norm())
-            values, weights = _ritz(diagonal, coupling)
-            self.scale = max(self.scale, float(values.abs().max()))
-            allowed = (tolerance or self.tolerance) * self.scale
-            if beta <= negligible * self.scale or _converged(weights, beta, k, allowed):
-                break  # the first when the space is exhausted
-            if len(diagonal) == self.limit:
-                self.stopped_early = True
-                break
+            beta, size = float(rest.norm()), len(diagonal)
+            self.scale = max(self.scale, abs(diagonal[-1]), beta)
+            exhausted = beta <= negligible * self.scale
+            if exhausted or size == self.limit or size % max(1, size // 20) == 0:  # now and then in a large space
+                values, weights = _ritz(diagonal, coupling)
+                self.scale = max(self.scale, float(values.abs().max()))
+                if exhausted or _converged(weights, beta, k, (tolerance or self.tolerance) * self.scale):
+                    break
+                if size == self.limit:
+                    self.stopped_early = True
+                    break
             space.add(rest / beta)
             coupling.append(beta)
         leading = values.argsort(descending=True)[:k]

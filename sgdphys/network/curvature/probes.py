@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import xarray as xr
 
+from sgdphys.network.memory import WORKING_BYTES
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
-__all__ = ["Estimate", "mean_of_probes", "random_signs"]
+__all__ = ["Estimate", "columns_at_once", "mean_of_probes", "random_signs", "sign_blocks"]
+
+_MOST = 64  # vectors in a product
 
 
 class Estimate(NamedTuple):
@@ -26,19 +32,31 @@ class Estimate(NamedTuple):
         return xr.DataArray(self.value, attrs={**attrs, "products": self.products})
 
 
-def random_signs(dim: int, count: int, seed: int, like: Tensor) -> Tensor:
-    """Return ``count`` columns of random signs (d, count); the first ones do not depend on how many are drawn.
+def columns_at_once(dim: int) -> int:
+    """Return how many vectors (d,) go into one product."""
+    return max(1, min(_MOST, WORKING_BYTES // (8 * dim)))
+
+
+def sign_blocks(count: int, seed: int, like: Tensor) -> Iterator[Tensor]:
+    """Yield ``count`` columns of random signs in blocks (d, block); the first do not depend on how many are drawn.
 
     They are drawn on the CPU, so that every device gets the same.
 
-    Returns
-    -------
+    Yields
+    ------
     Tensor
-        +1 or -1, of the dtype and on the device of ``like``.
+        +1 or -1, of the dtype and on the device of ``like`` (d,).
     """
-    generator = torch.Generator().manual_seed(seed)
-    columns = [torch.randint(2, (dim,), generator=generator) for _ in range(count)]
-    return (2 * torch.stack(columns, dim=1) - 1).to(like)
+    generator, dim = torch.Generator().manual_seed(seed), len(like)
+    for start in range(0, count, columns_at_once(dim)):
+        size = min(columns_at_once(dim), count - start)
+        block = torch.stack([torch.randint(2, (dim,), generator=generator, dtype=torch.int8) for _ in range(size)])
+        yield (2 * block.T.to(like) - 1).contiguous()
+
+
+def random_signs(count: int, seed: int, like: Tensor) -> Tensor:
+    """Return ``count`` columns of random signs (d, count) at once; see ``sign_blocks``."""
+    return torch.cat(list(sign_blocks(count, seed, like)), dim=1)
 
 
 def mean_of_probes(values: Tensor) -> tuple[Tensor, Tensor]:

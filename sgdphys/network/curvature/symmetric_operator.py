@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from sgdphys.network.noise.gradient_noise import GradientNoise
+
 __all__ = ["GivenOperator", "SymmetricOperator"]
 
 _BLOCK = 64  # columns of the dense matrix made at once
@@ -119,7 +121,7 @@ class SymmetricOperator(Estimates):
         Parameters
         ----------
         noise
-            A ``GradientNoise`` of the same parameters, a ``SymmetricOperator``, or anything with ``matvec`` of tensors.
+            A ``GradientNoise`` of the same parameters, or a ``SymmetricOperator``.
         k
             Number of leading eigenvectors of H and of C.
         n_probes
@@ -149,7 +151,7 @@ class SymmetricOperator(Estimates):
             raise ValueError(f"the noise has {noise.dim} parameters, the {self.name} {self.dim}; take the same of both")
         if n_probes is not None:
             whole_number("n_probes", n_probes)
-        other = noise if isinstance(noise, SymmetricOperator) else GivenOperator(noise.matvec, self.like, "noise")
+        other = noise if isinstance(noise, SymmetricOperator) else GivenOperator.of(noise)
         return self._inside(lambda: alignment_of(self, other, k, n_probes, seed))
 
 
@@ -171,6 +173,11 @@ class GivenOperator(SymmetricOperator):
     reference: Tensor
     name: str = "matrix"
     units: str = ""
+
+    @classmethod
+    def of(cls, noise: GradientNoise) -> GivenOperator:
+        """Return the operator of a gradient-noise covariance, for its density, its ends and functions of it."""
+        return cls(noise.matvec, noise.point.new_zeros(noise.dim), "gradient noise", "loss^2/x^2")
 
     @property
     def like(self) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sgdphys.network.curvature.probes import Estimate, mean_of_probes, random_signs
+from sgdphys.network.curvature.probes import Estimate, columns_at_once, mean_of_probes, random_signs, sign_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["diagonal_probes", "exact_diagonal", "exact_trace", "hutch_plus_plus", "hutchinson"]
 
-_BLOCK = 64  # vectors in a product
-
 
 def exact_diagonal(product: Product, like: Tensor) -> Tensor:
     """Return the diagonal (d,) from d products; ``like`` (d,) has dtype and device."""
     dim = len(like)
     diagonal = torch.empty(dim, dtype=torch.float64, device=like.device)
-    for numbers in torch.split(torch.arange(dim, device=like.device), _BLOCK):
+    for numbers in torch.split(torch.arange(dim, device=like.device), columns_at_once(dim)):
         columns = torch.zeros(dim, len(numbers), dtype=like.dtype, device=like.device)
         columns[numbers, torch.arange(len(numbers), device=like.device)] = 1
         diagonal[numbers] = product(columns)[numbers].diagonal().double()
@@ -48,7 +46,7 @@ def hutchinson(product: Product, like: Tensor, n_products: int, seed: int) -> Es
     ----------
     M. Hutchinson, Commun. Stat. Simul. Comput. 18 (1989) 1059.
     """
-    forms = torch.cat([(z.double() * product(z).double()).sum(dim=0) for z in _probes(like, n_products, seed)])
+    forms = torch.cat([(z.double() * product(z).double()).sum(dim=0) for z in sign_blocks(n_products, seed, like)])
     value, error = mean_of_probes(forms)
     return Estimate(float(value), float(error), n_products)
 
@@ -72,7 +70,7 @@ def hutch_plus_plus(product: Product, like: Tensor, n_products: int, seed: int) 
     """
     dim, third = len(like), n_products // 3
     rank, rest = min(third, dim), n_products - 2 * min(third, dim)
-    signs = random_signs(dim, rank + rest, seed, like)
+    signs = random_signs(rank + rest, seed, like)
     basis, _ = torch.linalg.qr(product(signs[:, :rank]).double())
     kept = (basis * product(basis.to(like)).double()).sum()
     outside = signs[:, rank:].double()
@@ -93,9 +91,5 @@ def diagonal_probes(product: Product, like: Tensor, n_products: int, seed: int) 
     ----------
     C. Bekas, E. Kokiopoulou, Y. Saad, Appl. Numer. Math. 57 (2007) 1214.
     """
-    for z in _probes(like, n_products, seed):
+    for z in sign_blocks(n_products, seed, like):
         yield z.double() * product(z).double()
-
-
-def _probes(like: Tensor, count: int, seed: int) -> Iterator[Tensor]:
-    yield from torch.split(random_signs(len(like), count, seed, like), _BLOCK, dim=1)

@@ -4,6 +4,7 @@ import scipy.sparse.linalg
 import torch
 from network_models import network_with
 
+from sgdphys.errors import MemoryLimitError
 from sgdphys.network.curvature.symmetric_operator import GivenOperator
 
 
@@ -41,6 +42,36 @@ def test_scipy_takes_the_operator(perceptron):
     np.testing.assert_allclose(operator.T @ v[:, 0], H @ v[:, 0], rtol=1e-11, atol=1e-13)
     largest = scipy.sparse.linalg.eigsh(operator, 3, which="LA", return_eigenvectors=False)
     np.testing.assert_allclose(np.sort(largest), np.linalg.eigvalsh(H)[-3:], rtol=1e-9)
+
+
+def test_gradient_noise_has_ends_a_density_and_functions(perceptron):
+    noise = perceptron.noise()
+    operator = GivenOperator.of(noise)
+    values = np.linalg.eigvalsh(noise.dense())[::-1]
+    np.testing.assert_allclose(operator.top(4)["eigenvalue"], values[:4], rtol=1e-9)
+    assert float(operator.trace()) == pytest.approx(values.sum(), rel=1e-11)
+    assert operator.trace().attrs["units"] == "loss^2/x^2"
+    root = operator.trace_of_function(lambda s: np.sqrt(np.maximum(s, 0)), n_probes=40, n_steps=31)
+    assert abs(float(root) - np.sqrt(np.maximum(values, 0)).sum()) < 4 * root.attrs["standard_error"]
+
+
+def test_a_large_space_is_looked_at_now_and_then():
+    values = np.linspace(0, 1, 400) ** 0.5  # the upper end is dense: many steps
+    pairs = diagonal(values).top(3)
+    np.testing.assert_allclose(pairs["eigenvalue"], values[::-1][:3], rtol=1e-9)
+    assert 60 < pairs.attrs["products"] <= 800
+
+
+def test_what_does_not_fit_is_refused(monkeypatch):
+    monkeypatch.setattr("sgdphys.simulation.memory.available_memory", lambda: 10_000)
+    operator = diagonal(np.ones(100))
+    with pytest.raises(MemoryLimitError, match=r"the dense matrix of 100 parameters.*use matvec or top"):
+        operator.dense()
+    with pytest.raises(MemoryLimitError, match=r"160 Lanczos vectors of 100 parameters.*take fewer steps"):
+        operator.density()
+    with pytest.raises(MemoryLimitError, match=r"180 sketch vectors of 100 parameters.*method='hutchinson'"):
+        operator.trace("hutch++")
+    assert float(operator.trace("hutchinson")) == 100
 
 
 def test_ends_out_of_range_are_refused():

@@ -58,7 +58,8 @@ class Recorder:
     basis, origin, sketch, every, frames, anchors, seed
         As for ``Recording``; ``every`` and ``frames`` count steps.
     resume
-        Go on with the store, from its last committed step; else an existing store is refused.
+        Go on with the store, from its last committed step, which ``steps`` tells; the model must be that of this step.
+        Without, an existing store is refused.
     overwrite
         Replace an existing store.
 

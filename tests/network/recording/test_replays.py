@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-import xarray as xr
 
 import sgdphys as sp
 from sgdphys import SGD, SGDSchedule
-from sgdphys.network import LangevinDescent, replay, train
+from sgdphys.network import LangevinDescent, Recording, replay, train
 
 RUNS = {
     "plain": {"sgd": SGD(0.1, 4)},
@@ -37,18 +36,16 @@ def test_a_run_from_the_networks_point_needs_its_seed_alone(perceptron):
     np.testing.assert_array_equal(window["position"], whole["position"][[5, 7, 9]])
 
 
-def test_anchors_are_enough(perceptron):
+def test_the_anchors_of_a_recording_are_enough(perceptron):
+    run = {"n_replicas": 3, "n_steps": 20, "start": np.linspace(-1, 1, 31)}
     sgd = SGD(0.1, 4, momentum=0.5)
-    whole = train(perceptron, sgd, n_replicas=3, n_steps=20, save_at=21)
-    kept = whole.isel(time=[0, 4, 10])
-    axes = ("anchor_step", "particle", "parameter")
-    anchors = xr.Dataset(
-        {"anchor": (axes, kept["position"].values), "anchor_velocity": (axes, kept["velocity"].values)},
-        coords={"anchor_step": kept["step"].values, "anchor_time": ("anchor_step", kept["time"].values)},
-        attrs=whole.attrs,
-    )
-    window = replay(perceptron, anchors, 6, 12)
-    np.testing.assert_array_equal(window["position"], whole["position"][6:13])
+    whole = train(perceptron, sgd, **run, save_at=21)
+    recording = train(perceptron, sgd, **run, record=Recording(anchors=2, sketch=16, basis=np.eye(31)[:, :2]))
+    assert list(recording["anchor_step"].values) == [0, 1, 3, 10]
+    for window in ((6, 12), (10, 20)):
+        again = replay(perceptron, recording, *window)
+        for name in ("position", "velocity"):
+            np.testing.assert_array_equal(again[name], whole[name][window[0] : window[1] + 1])
 
 
 def test_a_store_is_replayed(perceptron, tmp_path):

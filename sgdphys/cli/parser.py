@@ -7,14 +7,14 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from sgdphys import __version__
-from sgdphys.cli import density, info, plot, simulate, sweep, verify
+from sgdphys.cli import density, info, measure, plot, simulate, sweep, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["build_parser", "protect_minus"]
 
-_COMMANDS = (sweep, simulate, density, plot, verify, info)
+_COMMANDS = (sweep, simulate, density, measure, plot, verify, info)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sgdphys.plots.recognition import draw_dataset
     from sgdphys.plots.relaxation_spectra import draw_relaxation_spectrum
     from sgdphys.plots.temperature_sweeps import draw_temperature_sweep
+    from sgdphys.plots.verdicts import draw_validity
 
 _NAMES = {
     "animate": "animations",
@@ -33,12 +34,13 @@ _NAMES = {
     "draw_potential": "potentials",
     "draw_relaxation_spectrum": "relaxation_spectra",
     "draw_temperature_sweep": "temperature_sweeps",
+    "draw_validity": "verdicts",
     "save_figure": "figures",
 }
 
 __all__ = [
     "animate", "draw_cloud", "draw_current", "draw_dataset", "draw_density", "draw_energies", "draw_network_sweep",
-    "draw_potential", "draw_relaxation_spectrum", "draw_temperature_sweep", "save_figure",
+    "draw_potential", "draw_relaxation_spectrum", "draw_temperature_sweep", "draw_validity", "save_figure",
 ]  # fmt: skip
 
 

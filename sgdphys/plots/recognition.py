@@ -19,6 +19,7 @@ from sgdphys.plots.network_sweeps import draw_network_sweep
 from sgdphys.plots.planes import configuration_of
 from sgdphys.plots.relaxation_spectra import draw_relaxation_spectrum, is_spectrum
 from sgdphys.plots.temperature_sweeps import draw_temperature_sweep
+from sgdphys.plots.verdicts import draw_validity, is_validity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,6 +71,8 @@ def _drawn(dataset: xr.Dataset) -> Figure:
     if schema.is_cloud(dataset):
         landscape = _landscape(dataset, dataset.sizes[schema.COORDINATE])
         return draw_cloud(dataset, landscape=landscape, stationary=_gibbs_state(dataset, landscape))
+    if is_validity(dataset):
+        return draw_validity(dataset)
     if is_spectrum(dataset):
         return draw_relaxation_spectrum(dataset)
     if schema.is_density(dataset):

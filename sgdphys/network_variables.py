@@ -74,6 +74,7 @@ _CURVATURE_NUMBERS: tuple[_Line, ...] = (
     ("power", ("power",), "1", "power of a moment", "int64"),
     ("node", ("probe", "node_number"), "", "nodes of a quadrature, in the unit of the eigenvalue"),
     ("node_weight", ("probe", "node_number"), "1", "weights of the nodes, which sum to 1 for each probe"),
+    ("gradient_mismatch", (), "1", "distance of the mean of samples' gradients from their batch's, per sample's size"),
     ("projected_noise", ("mode", "mode_2"), "loss^2/x^2", "V'CV, gradient noise along leading curvature eigenvectors"),
     ("noise_share", ("mode",), "1", "share of tr C along a curvature eigenvector"),
     ("noise_curvature_ratio", ("mode",), "1", "(v'Cv / tr C) / (lambda / tr H): 1 where C is proportional to H"),

@@ -20,11 +20,11 @@ from sgdphys.network.functional import FlatFunction, FlatModel
 from sgdphys.network.intake import ToBatch, samples_of, tree_of
 from sgdphys.network.losses import per_sample_loss
 from sgdphys.network.minimum import minimise
-from sgdphys.network.noise.gradient_noise import GradientNoise
+from sgdphys.network.noise.measurement import MeasuredNoise
 from sgdphys.network.objective import Objective
 from sgdphys.network.tensors import usable_device
 from sgdphys.network.threads import few_threads
-from sgdphys.network.twins.quadratic import Twin, twin_of
+from sgdphys.network.twins.kinds import AnyTwin, twin_of_kind
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(PointEvaluation):
+class Network(MeasuredNoise, PointEvaluation):
     r"""A network, its loss and its data set: the regularised loss as a landscape, measured at one point.
 
     .. math:: f(x) = \frac1N \sum_i \ell_i(x) + \frac{\mathrm{wd}}2 |x|^2
@@ -220,10 +220,6 @@ class Network(PointEvaluation):
         whole_number("max_iterations", max_iterations)
         return self.at(minimise(self._sampled, self._point, tolerance, max_iterations))
 
-    def noise(self) -> GradientNoise:
-        """Return the centred covariance of the per-sample gradients at the point."""
-        return GradientNoise(self._sampled, self._point)
-
     def curvature(
         self, kind: Kind = "hessian", *, route: Route = "auto", params: str | tuple[str, ...] | None = None
     ) -> Curvature:
@@ -231,24 +227,31 @@ class Network(PointEvaluation):
         return Curvature(self._sampled, self._point, kind, route, params)
 
     @few_threads
-    def twin(self, rank: int = 20) -> Twin:
-        """Return the quadratic landscape and constant noise that stand for the network near its minimum.
+    def twin(self, rank: int | None = None, kind: str = "quadratic", **settings: Any) -> AnyTwin:
+        """Return the landscape and the noise that stand for the network near its minimum.
 
-        With V the ``rank`` leading eigenvectors of the Hessian H at the point: landscape V'HV with f at the point as
-        its constant, noise ``Full(V'CV)``; origin and basis map the reduced coordinates y to parameters, x = origin + V
-        y. The leading eigenvectors of C instead would miss part of the variance, and C is not replaced by H.
+        "quadratic": with V the ``rank`` (default 20) leading eigenvectors of the Hessian H, landscape V'HV with f at
+        the point as its constant and noise ``Full(V'CV)``; origin and basis map the reduced coordinates y to
+        parameters, x = origin + V y. "full": all parameters, a quadratic and noise of low rank, with the shares of
+        noise and variance it misses. "anharmonic": loss and noise tabulated in one to three leading directions. "last
+        layer": least squares in the last layer's weights, exactly solvable. The settings of each stand at its function
+        in ``sgdphys.network.twins``. C is nowhere replaced by H.
 
         Parameters
         ----------
         rank
-            Number of directions k, 1 to d.
+            Number of leading directions.
+        kind
+            Which twin.
+        **settings
+            What else the kind takes, as ``directions=``, ``sgd=`` of the anharmonic one.
 
         Returns
         -------
-        Twin
+        AnyTwin
             ``(landscape, noise)`` for ``simulate(*twin, sgd=sgd, ...)``. Warns with RuntimeWarning away from a minimum.
         """
-        return twin_of(self, rank)
+        return twin_of_kind(self, kind, settings if rank is None else {"rank": rank, **settings})
 
     def validity(self, sgd: SGD, **options: Any) -> xr.Dataset:
         """Return whether SGD on this network is a Langevin process, and at which temperature.

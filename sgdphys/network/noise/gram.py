@@ -10,7 +10,9 @@ import torch
 
 from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum
 from sgdphys.network.noise.layer_records import LayoutError, record_layers
+from sgdphys.network.noise.layer_uses import BLOCK_BYTES
 from sgdphys.network.noise.per_sample import sample_gradients
+from sgdphys.network.noise.plans import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from sgdphys.network.noise.layer_uses import Use
     from sgdphys.network.objective import Objective
 
-__all__ = ["GramMaker"]
+__all__ = ["GramMaker", "add_block", "cut", "pairs"]
 
 _TRIAL_SAMPLES = 4
 _RECORD_FACTOR = 3  # records and the graph they are made from, over what a backward pass keeps
@@ -97,13 +99,13 @@ class GramMaker:
         n = self.objective.n_samples
         results = [self.point.new_zeros(n, n) for _ in groups]
         total = torch.zeros_like(self.point)
-        for rows, others, first, second in _pairs(self.record_rows, self._records, self.keeps_records):
+        for rows, others, first, second in pairs(self.record_rows, self._records, self.keeps_records):
             if rows is others:
                 total += torch.cat([first.gradients[name].flatten() for name in self.objective.model.names])
             for matrix, names in zip(results, groups, strict=True):
                 for name, with_bias in _parameters(first, names):
                     shape = self._shapes[name]
-                    _add(matrix, rows, others, products(first.uses[name], second.uses[name], shape, with_bias))
+                    add_block(matrix, rows, others, products(first.uses[name], second.uses[name], shape, with_bias))
         for matrix, names in zip(results, groups, strict=True):
             self._add_unknown(matrix, names)
             self._check_sum(matrix, names, total)
@@ -143,7 +145,7 @@ class GramMaker:
     @property
     def record_rows(self) -> list[slice]:
         """Pieces of the data set, two of which are recorded at once."""
-        return _cut(self.objective.n_samples, self.max_bytes // (1 if self.keeps_records else 2), self.record_bytes)
+        return cut(self.objective.n_samples, self.max_bytes // (1 if self.keeps_records else 2), self.record_bytes)
 
     @property
     def record_bytes(self) -> int:
@@ -157,8 +159,23 @@ class GramMaker:
 
     def gradient_rows(self, names: Sequence[str]) -> list[slice]:
         """Return the pieces of the data set, two of which have their gradients by these parameters at once."""
-        size = 3 * self._n_numbers(names) * self.point.element_size() + self.objective.bytes_per_sample
-        return _cut(self.objective.n_samples, self.max_bytes // 2, size)
+        size = 3 * self.n_numbers(names) * self.point.element_size() + self.objective.bytes_per_sample
+        return cut(self.objective.n_samples, self.max_bytes // 2, size)
+
+    def work(self, names: Collection[str]) -> Work:
+        """Return route, bytes and passes of the Gram matrix of these parameters, before it is made."""
+        n, size = self.objective.n_samples, self.point.element_size()
+        pieces = len(self.record_rows)
+        passes = float(pieces if self.keeps_records else pieces * (pieces + 1) / 2)
+        held = min(self.record_rows[0].stop * (pieces if self.keeps_records else 2), n) * self.record_bytes
+        parts = self._parts([name for name in self.unknown if name in names])
+        for some in parts:
+            cut = self.gradient_rows(some)
+            passes += len(cut) * (len(cut) + 1) / 2
+            held = max(held, min(2, len(cut)) * cut[0].stop * self.n_numbers(some) * size)
+        products = 2 * min(BLOCK_BYTES, n**2 * size)
+        route = f"layers ({len(self.known)} of {len(self._shapes)} parameter tensors)"
+        return Work(route, max(n**2 * size + products + held, n**2 * (size + 8)), passes)
 
     def _add_unknown(self, matrix: Tensor, names: Collection[str]) -> None:
         for some in self._parts([name for name in self.unknown if name in names]):
@@ -166,8 +183,8 @@ class GramMaker:
             def made(rows: slice, some: tuple[str, ...] = some) -> Tensor:
                 return sample_gradients(self.objective, self.point, rows, some)
 
-            for rows, others, first, second in _pairs(self.gradient_rows(some), made):
-                _add(matrix, rows, others, first @ second.T)
+            for rows, others, first, second in pairs(self.gradient_rows(some), made):
+                add_block(matrix, rows, others, first @ second.T)
 
     def _parts(self, names: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the parameters in lots whose gradients fit into memory for all samples, one by one at least."""
@@ -180,7 +197,8 @@ class GramMaker:
                 lots.append((name,))
         return lots
 
-    def _n_numbers(self, names: Sequence[str]) -> int:
+    def n_numbers(self, names: Collection[str]) -> int:
+        """Return how many numbers these parameters are."""
         return sum(self._shapes[name].numel() for name in names)
 
     def _records(self, rows: slice) -> LayerRecords:
@@ -217,7 +235,7 @@ def _explains(records: LayerRecords, name: str, uses: Sequence[Use], weights: Te
     return bool((found - exact).norm() <= torch.finfo(exact.dtype).eps ** 0.6 * size)
 
 
-def _pairs(
+def pairs(
     pieces: Sequence[slice], make: Callable[[slice], _Made], keep: bool = False
 ) -> Iterator[tuple[slice, slice, _Made, _Made]]:
     """Yield all pairs of pieces with what is made of them, each pair once; without ``keep`` two exist at a time."""
@@ -231,12 +249,14 @@ def _pairs(
             kept[index] = first
 
 
-def _add(matrix: Tensor, rows: slice, others: slice, part: Tensor) -> None:
+def add_block(matrix: Tensor, rows: slice, others: slice, part: Tensor) -> None:
+    """Add a block to a symmetric matrix, and its transpose on the other side of the diagonal."""
     matrix[rows, others] += part
     if rows is not others:
         matrix[others, rows] += part.T
 
 
-def _cut(count: int, max_bytes: int, bytes_each: int) -> list[slice]:
+def cut(count: int, max_bytes: int, bytes_each: int) -> list[slice]:
+    """Return pieces of ``count`` things that together take no more than ``max_bytes``, one thing at least."""
     size = max(1, max_bytes // max(bytes_each, 1))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]

@@ -94,6 +94,15 @@ class SampleGradients:
         along = torch.stack([self._jacobian.times(self._wide(column)) for column in columns.T], dim=1)
         return along - along.mean(dim=0)
 
+    def weighted_sum(self, weights: Tensor) -> Tensor:
+        """Return the sum of the gradients with these weights (n,), (d,)."""
+        return self._narrow(self._jacobian.transposed_times(weights))
+
+    @property
+    def mean_gradient(self) -> Tensor:
+        """Mean of the gradients, (d,), without weight decay."""
+        return self._narrow(self._mean)
+
     @property
     def _patterns(self) -> tuple[str, ...]:
         return (self.params,) if isinstance(self.params, str) else tuple(self.params or ())

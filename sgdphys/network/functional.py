@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FlatFunction", "FlatModel", "batch_statistics_layer", "differentiable_kernels"]
+__all__ = ["FlatFunction", "FlatModel", "batch_statistics_layer", "differentiable_kernels", "selected_parameters"]
 
 
 @contextmanager
@@ -59,7 +59,7 @@ class _Flat:
     def pieces(self, flat: Tensor) -> list[Tensor]:
         """Cut flat vectors (..., dim) into the parameters, each (..., *shape)."""
         parts = torch.split(flat, list(self.sizes), dim=-1)
-        return [part.reshape(*flat.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        return [part.reshape((*flat.shape[:-1], *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def named(self, pieces: list[Tensor]) -> dict[str, Tensor]:
         """Return the parameters by name."""
@@ -110,7 +110,7 @@ class FlatModel(_Flat):
         trainable = {name: p for name, p in self.module.named_parameters() if p.requires_grad}
         if not trainable:
             raise ValueError(f"{type(module).__name__} has no trainable parameter")
-        super().__init__(_selected(trainable, select))
+        super().__init__(selected_parameters(trainable, select))
         self.module.requires_grad_(False)
 
     @property
@@ -202,7 +202,14 @@ class FlatFunction(_Flat):
         return self
 
 
-def _selected(parameters: Mapping[str, Tensor], select: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+def selected_parameters(parameters: Mapping[str, Tensor], select: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+    """Return those of the tensors by name that fit a pattern, in their order; all for None.
+
+    Raises
+    ------
+    ValueError
+        A pattern fits none.
+    """
     if select is None:
         return parameters
     for pattern in select:

@@ -44,7 +44,10 @@ def usable_device(device: torch.device | str | None) -> torch.device:
 
 def to_tensor(array: Any, *, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the array as a detached tensor; floating values take ``dtype``, integers and booleans keep theirs."""
-    tensor = array.detach() if isinstance(array, torch.Tensor) else torch.as_tensor(np.ascontiguousarray(array))
+    if isinstance(array, torch.Tensor):
+        tensor = array.detach()
+    else:
+        tensor = torch.as_tensor(np.require(array, requirements=["C", "W"]))  # torch warns of arrays that are read-only
     return tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
 
 

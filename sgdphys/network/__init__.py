@@ -21,15 +21,21 @@ from sgdphys.network.recording.bases import named_basis
 from sgdphys.network.recording.recorder import Recorder
 from sgdphys.network.recording.replays import replay
 from sgdphys.network.recording.settings import Recording
+from sgdphys.network.twins.anharmonic import AnharmonicTwin
+from sgdphys.network.twins.full_space import FullTwin
+from sgdphys.network.twins.last_layer import LastLayerTwin
 from sgdphys.network.twins.quadratic import Twin
 
 __all__ = [
+    "AnharmonicTwin",
     "Curvature",
     "Eigenpairs",
+    "FullTwin",
     "GaussianDescent",
     "GradientDescent",
     "GradientNoise",
     "LangevinDescent",
+    "LastLayerTwin",
     "MinibatchDescent",
     "Network",
     "Recorder",

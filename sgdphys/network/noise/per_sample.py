@@ -62,7 +62,7 @@ def sample_gradients(objective: Objective, point: Tensor, rows: slice, names: Se
     except RuntimeError as error:
         logger.info("per-sample gradients one by one: %s", str(error).splitlines()[0])
         return loop_gradients(objective, point, rows, names)
-    return torch.cat([found[name].flatten(1) for name in chosen], dim=1)
+    return torch.cat([found[name].reshape(len(found[name]), -1) for name in chosen], dim=1)
 
 
 def loop_gradients(objective: Objective, point: Tensor, rows: slice, names: Sequence[str] | None = None) -> Tensor:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Estimates", "Result"]
+__all__ = ["Estimates", "Result", "enough_products"]
 
 _FEWEST = {"hutchinson": 2, "hutch++": 6}  # products from which on there is a standard error
 
@@ -159,7 +159,7 @@ class Estimates(ABC):
             estimate = self._inside(lambda: exact_trace(self.products, self.like))
         else:
             rules = {"hutchinson": hutchinson, "hutch++": hutch_plus_plus}
-            _enough(method, n_products)
+            enough_products(method, n_products)
             if method == "hutch++":
                 self._refuse(2 * n_products, "sketch vectors", "take fewer products, or method='hutchinson'")
             estimate = self._inside(lambda: rules[method](self.products, self.like, n_products, seed))
@@ -197,7 +197,7 @@ class Estimates(ABC):
     def _estimated_diagonal(self, method: str, n_products: int, seed: int) -> tuple[Tensor, Tensor]:
         if method != "hutchinson":
             raise ValueError(f"method must be 'exact' or 'hutchinson', got {method!r}")
-        _enough(method, n_products)
+        enough_products(method, n_products)
         total = torch.zeros(self.dim, dtype=torch.float64, device=self.like.device)
         square = total.clone()
         for block in diagonal_probes(self.products, self.like, n_products, seed):
@@ -220,7 +220,14 @@ class Estimates(ABC):
         return work()
 
 
-def _enough(method: str, n_products: int) -> None:
+def enough_products(method: str, n_products: int) -> None:
+    """Refuse a method that does not exist, and so few products that there is no standard error.
+
+    Raises
+    ------
+    ValueError
+        The name and the rule.
+    """
     if method not in _FEWEST:
         raise ValueError(f"method must be 'exact', 'hutchinson' or 'hutch++', got {method!r}")
     if whole_number("n_products", n_products) < _FEWEST[method]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -12,12 +11,13 @@ import torch
 import xarray as xr
 
 from sgdphys import schema
+from sgdphys.network.curvature.estimates import enough_products
 from sgdphys.network.curvature.likelihoods import refuse_without_likelihood
 from sgdphys.network.curvature.probes import mean_of_probes
 from sgdphys.network.curvature.products import GaussNewtonProducts, HessianProducts, SecondMomentProducts
 from sgdphys.network.curvature.symmetric_operator import SymmetricOperator
 from sgdphys.network.curvature.traces import diagonal_probes, exact_diagonal
-from sgdphys.network.functional import FlatFunction
+from sgdphys.network.functional import FlatFunction, selected_parameters
 from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import few_threads
 
@@ -145,21 +145,44 @@ class Curvature(SymmetricOperator):
         whole[self._rows] = columns
         return decay * columns + self._products(whole)[self._rows]  # type: ignore[no-any-return]
 
-    def layer_traces(
-        self, method: Literal["exact", "hutchinson"] = "exact", *, n_products: int = 90, seed: int = 0
-    ) -> xr.Dataset:
-        """Return the trace of the block of each layer, which add up to the trace.
+    def trace(
+        self,
+        method: Literal["exact", "hutchinson", "hutch++"] = "exact",
+        *,
+        by: str | None = None,
+        n_products: int = 90,
+        seed: int = 0,
+    ) -> Any:
+        """Return the trace, or that of each layer's block, which add up to it.
 
         Parameters
         ----------
         method, n_products, seed
-            As in ``diagonal``; the error of a layer holds the correlations of its parameters.
+            "exact" takes d products; "hutchinson" and "hutch++" take ``n_products`` and have no bias. The second has
+            the far smaller error where few eigenvalues hold most of the matrix, and knows of no layers.
+        by
+            "layer", or None for all of it.
 
         Returns
         -------
-        xr.Dataset
-            ``layer_trace`` (layer) with standard errors; ``layer``: the names of the modules that own the parameters.
+        xr.DataArray or xr.Dataset
+            Zero-dimensional, with attributes ``standard_error`` (0 when exact) and ``products``; or ``layer_trace``
+            (layer) with standard errors, by the names of the modules that own the parameters.
+
+        Raises
+        ------
+        ValueError
+            There is no such method or division, or there are too few products.
         """
+        if by is None:
+            return super().trace(method, n_products=n_products, seed=seed)
+        if by != "layer":
+            raise ValueError(f"by must be 'layer' or None, got {by!r}")
+        if method == "hutch++":
+            raise ValueError("method='hutch++' knows of no layers; take method='hutchinson' or 'exact' with by='layer'")
+        return self._layer_traces(method, n_products, seed)
+
+    def _layer_traces(self, method: str, n_products: int, seed: int) -> xr.Dataset:
         names, numbers = self._layers
 
         def by_layer(values: Tensor) -> Tensor:
@@ -170,12 +193,12 @@ class Curvature(SymmetricOperator):
             value = by_layer(self._inside(lambda: exact_diagonal(self.products, self.like)))
             error = torch.zeros_like(value)
         else:
-            blocks = self._inside(
-                lambda: [by_layer(z) for z in diagonal_probes(self.products, self.like, n_products, seed)]
-            )
-            value, error = mean_of_probes(torch.cat(blocks, dim=1))
+            enough_products(method, n_products)
+            probes = diagonal_probes(self.products, self.like, n_products, seed)
+            value, error = mean_of_probes(torch.cat(self._inside(lambda: [by_layer(z) for z in probes]), dim=1))
         pairs = {"layer_trace": value, "layer_trace_standard_error": error}
-        variables = {key: ("layer", to_numpy(x), schema.describe(key)) for key, x in pairs.items()}
+        attributes = {key: schema.describe(key) | {"units": self.units} for key in pairs}
+        variables = {key: ("layer", to_numpy(x), attributes[key]) for key, x in pairs.items()}
         return xr.Dataset(variables, {"layer": list(names)})
 
     @cached_property
@@ -188,11 +211,8 @@ class Curvature(SymmetricOperator):
             return None
         model, rows = self.objective.model, torch.arange(len(self.point), device=self.point.device)
         patterns = (self.params,) if isinstance(self.params, str) else tuple(self.params)
-        for pattern in patterns:
-            if not any(fnmatchcase(name, pattern) for name in model.names):
-                raise ValueError(f"params={pattern!r} fits none of the parameters {', '.join(model.names)}")
-        parts = zip(model.names, torch.split(rows, list(model.sizes)), strict=True)
-        return torch.cat([part for name, part in parts if any(fnmatchcase(name, pattern) for pattern in patterns)])
+        parts = dict(zip(model.names, torch.split(rows, list(model.sizes)), strict=True))
+        return torch.cat(list(selected_parameters(parts, patterns).values()))
 
     @property
     def _layers(self) -> tuple[tuple[str, ...], Tensor]:

@@ -133,15 +133,26 @@ def test_the_estimated_diagonal_and_its_errors():
 
 def test_traces_of_layers_add_up(perceptron):
     curvature = perceptron.curvature()
-    exact = curvature.layer_traces()
+    exact = curvature.trace(by="layer")
     H = curvature.dense()
     assert list(exact["layer"].values) == ["0", "2"]
     np.testing.assert_allclose(exact["layer_trace"], [np.trace(H[:16, :16]), np.trace(H[16:, 16:])], rtol=1e-12)
-    found = curvature.layer_traces("hutchinson", n_products=300, seed=2)
+    found = curvature.trace("hutchinson", by="layer", n_products=300, seed=2)
     assert_within(found["layer_trace"], exact["layer_trace"], found["layer_trace_standard_error"])
-    part = perceptron.curvature(params="2.*").layer_traces()
+    part = perceptron.curvature(params="2.*").trace(by="layer")
     assert list(part["layer"].values) == ["2"]
     np.testing.assert_allclose(part["layer_trace"], exact["layer_trace"][1:], rtol=1e-12)
+
+
+def test_traces_of_layers_refuse_what_they_cannot(perceptron):
+    for options, message in (
+        ({"by": "neuron"}, "by must be 'layer' or None, got 'neuron'"),
+        ({"method": "hutch++", "by": "layer"}, "knows of no layers"),
+        ({"method": "magic", "by": "layer"}, "method must be 'exact'"),
+        ({"method": "hutchinson", "by": "layer", "n_products": 1}, "n_products must be at least 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            perceptron.curvature().trace(**options)
 
 
 def test_float32_matrices_are_summed_in_float64():

@@ -27,9 +27,7 @@ def test_the_first_route_that_runs_is_taken_and_logged(caplog):
 
 def test_where_no_route_runs_each_reason_is_told():
     routes = Routes({"reverse": refuse("no"), "forward": refuse("never")}, "auto")
-    with pytest.raises(
-        RuntimeError, match="no route gives second derivatives of this model; reverse: no; forward: n"
-    ):
+    with pytest.raises(RuntimeError, match="no route gives second derivatives of this model; reverse: no; forward: n"):
         routes(torch.ones(3, 1))
 
 

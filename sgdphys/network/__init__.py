@@ -14,6 +14,7 @@ from sgdphys.network.clouds.selection import replicas_of
 from sgdphys.network.clouds.training import train
 from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.curvature.lanczos import Eigenpairs, leading_eigenpairs
+from sgdphys.network.curvature.symmetric_operator import GivenOperator, SymmetricOperator
 from sgdphys.network.examples import digits_network, image_network
 from sgdphys.network.noise.gradient_noise import GradientNoise
 from sgdphys.network.problem import Network
@@ -32,6 +33,7 @@ __all__ = [
     "Eigenpairs",
     "FullTwin",
     "GaussianDescent",
+    "GivenOperator",
     "GradientDescent",
     "GradientNoise",
     "LangevinDescent",
@@ -40,6 +42,7 @@ __all__ = [
     "Network",
     "Recorder",
     "Recording",
+    "SymmetricOperator",
     "Twin",
     "VarianceAmplifiedDescent",
     "digits_network",

@@ -38,7 +38,7 @@ def alignment_of(
     directions, values = leading["eigenvector"].values, leading["eigenvalue"].values
     V = to_tensor(directions, device=curvature.like.device, dtype=curvature.like.dtype)
     images = noise.products(V)
-    if n_probes is None:
+    if n_probes is None or len(V) <= n_probes:
         forms = _exact(curvature, noise)
     else:
         forms = _probed(curvature, noise, (V, torch.as_tensor(values).to(V), images), n_probes, seed)

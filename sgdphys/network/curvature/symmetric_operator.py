@@ -126,7 +126,7 @@ class SymmetricOperator(Estimates):
             Number of leading eigenvectors of H and of C.
         n_probes
             Random signs z for the traces: z'HCz, z'H^2 z and so on outside of V, where H acts as it is known to. None
-            takes dense matrices, without error.
+            takes dense matrices, without error, and so does a number not below d.
         seed
             Seed of probes and start vectors.
 

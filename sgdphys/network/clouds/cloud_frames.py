@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -13,8 +14,6 @@ from sgdphys import schema
 from sgdphys.errors import StoreError
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
 
     from sgdphys.network.clouds.plan import TrainingPlan
@@ -82,6 +81,8 @@ def frames_for(plan: TrainingPlan, store: str | os.PathLike[str] | None, *, resu
         if resume or overwrite:
             raise ValueError("resume= and overwrite= say what to do with a store that is there: give store=")
         return MemoryFrames(plan)
+    if not isinstance(store, (str, os.PathLike)):
+        raise ValueError(f"store must be a path, got {store!r:.60}")
     if resume and overwrite:
         raise ValueError("give one of resume= (go on with the store) and overwrite= (replace it)")
     return StoredFrames(plan, Path(store), resume=resume, overwrite=overwrite)

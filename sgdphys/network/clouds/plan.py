@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingPlan", "plan_of"]
 
+_COPIES_OF_STATE = 3  # weights, their gradient, a snapshot
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
@@ -68,12 +70,37 @@ class TrainingPlan:
     clock: Clock | ScheduledClock
     storage: str
     record_potential: bool
-    configuration: str
+    configuration: str = ""
 
     @property
     def count(self) -> int:
         """Number of replicas."""
         return len(self.beginning.positions)
+
+    def described(self, *, start: Any, save_at: Any, seed: Any, point: tuple[int, ...]) -> str:
+        """Return the configuration, with what the user gave for start, frames and random numbers."""
+        network, rule = self.network, self.rule
+        own = {"network": digest(network.parameters)} if start is None else _described(start)
+        recording = {} if rule.recording is None else {"recording": rule.recording.configuration()}
+        configuration = {
+            "verb": "train",
+            "network": network.configuration(),
+            "sgd": rule.settings.configuration(),
+            **rule.dynamics.configuration(),
+            "n_particles": self.count,
+            "seed": np.asarray(seed).tolist(),
+            "point": list(point),
+            "first_step": self.beginning.step,
+            "last_step": self.last,
+            "time_offset": self.clock.offset,
+            "start": own,
+            "save_at": _described(save_at),
+            "record_potential": bool(self.record_potential),
+            "storage": self.storage,
+            "torch": torch.__version__,
+            **recording,
+        }
+        return json.dumps(configuration)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,6 +124,7 @@ def plan_of(
     storage: Literal["float64", "float32"],
     record_potential: bool,
     record: Recording | None = None,
+    stored: bool = False,
 ) -> TrainingPlan:
     """Check the arguments of ``train`` and work out what follows from them; they are explained there.
 
@@ -128,32 +156,20 @@ def plan_of(
     saved = saved_steps(save_at if record is None else 0, first, last, dt, offset=clock.offset, clock=clock)
     if record is not None:
         record = _anchored(record, beginning.positions[0], record_potential=record_potential)
-    configuration = {
-        "verb": "train",
-        "network": network.configuration(),
-        "sgd": settings.configuration(),
-        **dynamics.configuration(),
-        "n_particles": len(beginning.positions),
-        "seed": np.asarray(seed).tolist(),
-        "point": list(point),
-        "first_step": first,
-        "last_step": last,
-        "time_offset": clock.offset,
-        "start": {"network": digest(network.parameters)} if start is None else _described(start),
-        "save_at": _described(save_at),
-        "record_potential": bool(record_potential),
-        "storage": storage,
-        "torch": torch.__version__,
-    }
-    if record is not None:
-        configuration["recording"] = record.configuration()
     rule = Rule(network.objective, settings, dynamics, key, behaviour_of(network.objective), record)
-    if rule.behaviour.mixes and len(dynamics.shares) > 1:
-        raise ValueError(f"{dynamics.name} puts two minibatches into one call; {network.objective.obstacle}")
-    text = json.dumps(configuration)
-    plan = TrainingPlan(network, rule, beginning, last, saved, clock, storage, record_potential, text)
-    _check_size(plan)
-    return plan
+    plan = TrainingPlan(network, rule, beginning, last, saved, clock, storage, record_potential)
+    _check_model(plan)
+    _check_size(plan, stored=stored)
+    return replace(plan, configuration=plan.described(start=start, save_at=save_at, seed=seed, point=point))
+
+
+def _check_model(plan: TrainingPlan) -> None:
+    """Refuse what has no meaning for a model with side effects."""
+    behaviour, dynamics = plan.rule.behaviour, plan.rule.dynamics
+    if behaviour.mixes and len(dynamics.shares) > 1:
+        raise ValueError(f"{dynamics.name} puts two minibatches into one call; {plan.network.objective.obstacle}")
+    if plan.record_potential and behaviour.random:
+        raise ValueError("record_potential needs a loss, and the model draws random numbers; call model.eval() first")
 
 
 def _anchored(record: Any, start: torch.Tensor, *, record_potential: bool) -> Recording:
@@ -193,14 +209,16 @@ def _described(value: Any) -> Any:
     return describe_start(to_numpy(value) if isinstance(value, torch.Tensor) else value)
 
 
-def _check_size(plan: TrainingPlan) -> None:
+def _check_size(plan: TrainingPlan, *, stored: bool) -> None:
     if not len(plan.saved) and plan.rule.recording is None:
         raise ValueError("save_at would keep nothing of the trained cloud; use save_at=1 for the final state alone")
     if not (isinstance(plan.storage, str) and plan.storage in {"float64", "float32"}):
         raise ValueError(f"storage must be 'float64' or 'float32', got {plan.storage!r}")
     channels = max(plan.network.n_samples, plan.rule.dynamics.normals(plan.network.dim))
     check_counters(particles=plan.count, steps=plan.last, groups=-(-channels // 4))
-    kinds = 2 if plan.rule.settings.momentum else 1
-    n_bytes = kinds * plan.count * plan.network.dim * np.dtype(plan.storage).itemsize
+    state = (2 if plan.rule.settings.momentum else 1) * plan.count * plan.network.dim
+    item = np.dtype(plan.storage).itemsize
+    refuse_above_memory(_COPIES_OF_STATE * 8 * state, f"the state of {plan.count} replicas", "train fewer replicas")
     what = f"a cloud of {len(plan.saved)} frames, {plan.count} replicas and {plan.network.dim} parameters"
-    refuse_above_memory(n_bytes * len(plan.saved), what, "save fewer frames (save_at=), or use storage='float32'")
+    way_out = "save fewer frames (save_at=), or use storage='float32' or store="
+    refuse_above_memory(0 if stored else item * state * len(plan.saved), what, way_out)

@@ -79,12 +79,13 @@ class _Pace(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Some steps with their sample numbers (step, replica, batch), the weights of the samples, and the pace."""
+    """Some steps: sample numbers (step, replica, batch), weights of the samples, pace, seeds of torch's generator."""
 
     steps: range
     indices: Tensor | None
     shares: Any
     pace: _Pace
+    seeds: list[int]
 
 
 class ReplicaGroup:
@@ -158,10 +159,11 @@ class ReplicaGroup:
         at_once = max(1, min(at_once, _AHEAD if self._stacked else _AHEAD_ALONE))
         stretch = next(self._settings.stretches(step, step + at_once, at_once))
         indices, shares = self._batches.draw(stretch) if self._rule.dynamics.shares else (None, None)
-        return _Block(stretch.steps, indices, shares, self._pace(stretch))
+        return _Block(stretch.steps, indices, shares, self._pace(stretch), self._seeds(stretch.steps))
 
     def _step(self, step: int, block: _Block) -> None:
-        self._seed_generator(step)
+        if block.seeds:
+            torch.manual_seed(block.seeds[step - block.steps.start])
         if block.indices is None:
             losses, gradients = self._loss.of_all(self._weights, self._buffers)
         else:
@@ -179,12 +181,13 @@ class ReplicaGroup:
             norms = torch.stack([self._joined([piece]).square().sum(dim=1) for piece in gradients]).sum(dim=0).sqrt()
         self.channels.observe(step, state.positions, losses, norms, velocities=state.velocities)
 
-    def _seed_generator(self, step: int) -> None:
-        """Seed torch's generator for the step, where the model draws from it."""
-        if self._rule.behaviour.random:
-            number = torch.tensor([step], device=self._kind["device"])
-            words = counter_words(self._rule.key, STREAMS["network_dropout"], number, self._replicas[:1], 2)
-            torch.manual_seed(int(words[0, 0, 0]) << 31 | int(words[0, 0, 1]) >> 1)
+    def _seeds(self, steps: range) -> list[int]:
+        """Return what to seed torch's generator with at each step, where the model draws from it."""
+        if not self._rule.behaviour.random:
+            return []
+        numbers = torch.arange(steps.start, steps.stop, device=self._kind["device"])
+        words = counter_words(self._rule.key, STREAMS["network_dropout"], numbers, self._replicas[:1], 2)[:, 0]
+        return [(high << 31) | (low >> 1) for high, low in words.tolist()]
 
     def _pace(self, stretch: Stretch) -> _Pace:
         dynamics, sgds = self._rule.dynamics, stretch.sgds

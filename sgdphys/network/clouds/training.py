@@ -145,6 +145,7 @@ def train(
         storage=storage,
         record_potential=record_potential,
         record=record,
+        stored=store is not None,
     )
     with frames_for(plan, store, resume=resume, overwrite=overwrite) as frames:
         cloud = frames.finish() if getattr(frames, "complete", False) else run(plan, frames, resources, progress)

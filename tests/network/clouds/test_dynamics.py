@@ -116,9 +116,7 @@ def test_the_gaussian_surrogate_has_the_variance_of_sgd_and_no_kurtosis(parabola
 
 
 def test_the_gaussian_surrogate_has_the_sampling_factor(parabola):
-    cloud = train(
-        parabola, SGD(0.2, 2, sampling="without"), dynamics=GaussianDescent([[2.0]]), n_replicas=3, n_steps=5
-    )
+    cloud = train(parabola, SGD(0.2, 2, sampling="without"), dynamics=GaussianDescent([[2.0]]), n_replicas=3, n_steps=5)
     assert not np.any(cloud["position"].values)
 
 

@@ -93,6 +93,23 @@ def test_batch_gradients_have_the_covariance_of_their_sampler(sampling, factor):
     assert float((0.2 * exact.diagonal() / errors[[0, 3]]).min()) > 10
 
 
+@pytest.mark.parametrize(
+    ("sampling", "tops", "factor"), [("replacement", (6, 6, 6), 1.0), ("without", (4, 5, 6), 3 / 5)]
+)
+def test_all_words_together_give_the_covariance_without_tolerance(sampling, tops, factor, monkeypatch):
+    # physics.md C4: words that fall once into each of `tops` equal cells, in all combinations (216 and 120)
+    cells = torch.cartesian_prod(*(((torch.arange(top) + 0.5) * 2**32 / top).long() for top in tops))
+    monkeypatch.setattr(IndexStream, "_words", lambda *_: cells[None])
+    draws = stream(sampling, 6, 3).draw(0, 1, 0, len(cells))[0]
+    gradients = torch.tensor(np.random.default_rng(0).normal(size=(6, 2)))
+    batches = gradients[draws].mean(dim=1)
+    expected = factor * torch.cov(gradients.T, correction=0) / 3
+    np.testing.assert_allclose(batches.mean(dim=0), gradients.mean(dim=0), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(torch.cov(batches.T, correction=0), expected, rtol=0, atol=1e-14)
+    subsets, counts = draws.sort(dim=1).values.unique(dim=0, return_counts=True)
+    assert sampling == "replacement" or (len(subsets) == 20 and set(counts.tolist()) == {6})
+
+
 def test_the_whole_data_set_is_one_batch_in_order():
     assert torch.equal(stream("without", 9, 9).draw(3, 1, 0, 2), torch.arange(9).expand(1, 2, 9))
 
@@ -109,6 +126,23 @@ def test_every_order_of_an_epoch_is_equally_likely():
     names = (draws * torch.tensor([9, 3, 1])).sum(dim=1)
     counts = torch.stack([(names == 9 * a + 3 * b + c).sum() for a, b, c in permutations(range(3))]).double()
     assert abs(float(((counts - 5000) ** 2 / 5000).sum()) - 5) < 4 * math.sqrt(2 * 5)
+
+
+def test_a_key_for_each_replica_is_found_by_its_number():
+    keys = [philox.key_of(seed) for seed in (3, 9, 2**40)]
+    draws = stream(key=keys).draw(5, 4, 0, 3)
+    for replica, key in enumerate(keys):
+        assert torch.equal(draws[:, replica], stream(key=key).draw(5, 4, replica, 1)[:, 0])
+
+
+def test_places_in_the_data_of_a_schedule():
+    replicas = torch.tensor([4, 1])
+    own = stream("shuffle", 23, 5).draw_for(range(6), replicas)
+    places = [(step // 4, step % 4 * 5) for step in range(6)]
+    assert torch.equal(own, stream("shuffle", 23, 5).draw_for(range(100, 106), replicas, places))
+    later = stream("shuffle", 23, 5).draw_for(range(1), replicas, [(0, 7)])
+    order = torch.cat(tuple(own[:4]), dim=1)
+    assert torch.equal(later[0], order[:, 7:12])
 
 
 @pytest.mark.gpu

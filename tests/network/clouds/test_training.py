@@ -6,7 +6,7 @@ import pytest
 import torch
 from asserts import assert_within
 
-from sgdphys import SGD, SGDSchedule, theory
+from sgdphys import SGD, theory
 from sgdphys.errors import DivergenceWarning, MemoryLimitError
 from sgdphys.kernels.philox import key_of
 from sgdphys.network import Network, train

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from sgdphys import SGD
+from sgdphys.network import GradientDescent, train
+from sgdphys.network.recording.settings import Recording
+
+MOMENTUM = SGD(0.1, 6, momentum=0.5)
+
+
+@pytest.fixture
+def directions():
+    """Return three orthonormal directions of 31 parameters."""
+    return np.linalg.qr(np.random.default_rng(0).normal(size=(31, 3)))[0]
+
+
+@pytest.mark.parametrize("resources", [{}, {"engine": "loop"}, {"devices": ["cpu", "cpu"]}])
+def test_a_recording_shows_what_the_frames_would(perceptron, directions, resources):
+    starts = perceptron.parameters + np.random.default_rng(1).normal(size=(5, 31))
+    recorded = train(
+        perceptron, MOMENTUM, start=starts, n_steps=20, record=Recording(basis=directions, sketch=8), **resources
+    )
+    cloud = train(perceptron, MOMENTUM, start=starts, n_steps=20, save_at=21)
+    expected = (cloud["position"].values - starts[0]) @ directions
+    np.testing.assert_allclose(recorded["position"], expected[recorded["step"].values], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(recorded["time"], 0.1 * recorded["step"])
+    anchors = recorded["anchor_step"].values
+    np.testing.assert_allclose(recorded["anchor"], cloud["position"].values[anchors], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(recorded["anchor_velocity"], cloud["velocity"].values[anchors], rtol=0, atol=1e-12)
+    lengths = np.linalg.norm(np.diff(cloud["position"].values, axis=0), axis=2)
+    np.testing.assert_allclose(recorded["step_length"], lengths, rtol=1e-9)
+    assert not recorded["diverged"].values.any()
+
+
+@pytest.mark.parametrize("engine", ["vectorised", "loop"])
+def test_losses_and_gradient_norms_are_those_of_the_minibatch(perceptron, engine):
+    whole = train(
+        perceptron, SGD(0.1, 30, sampling="without"), n_replicas=2, n_steps=5, record=Recording(), engine=engine
+    )
+    full = train(perceptron, SGD(0.1, 3), dynamics=GradientDescent(), n_replicas=2, n_steps=5, record=Recording())
+    cloud = train(perceptron, SGD(0.1, 3), dynamics=GradientDescent(), n_replicas=2, n_steps=5, save_at=6)
+    x = cloud["position"].values[:5, 0]
+    losses = perceptron.potential(x) - 0.01 * (x**2).sum(axis=1)  # weight decay is no part of the minibatch's loss
+    norms = np.linalg.norm(perceptron.gradient(x) - 0.02 * x, axis=1)
+    for recorded in (whole, full):
+        np.testing.assert_allclose(recorded["training_loss"][:, 1], losses, rtol=1e-12)
+        np.testing.assert_allclose(recorded["gradient_norm"][:, 1], norms, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"record": 3}, "record must be settings such as"),
+        ({"record": Recording(), "store": "x"}, "leave store= out"),
+        ({"record": Recording(), "record_potential": True}, "leave record_potential= out"),
+    ],
+)
+def test_a_recording_takes_the_place_of_frames(perceptron, settings, message):
+    with pytest.raises(ValueError, match=message):
+        train(perceptron, MOMENTUM, n_replicas=2, n_steps=3, **settings)

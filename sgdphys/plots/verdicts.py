@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from sgdphys.plots.figures import BLUE, GREEN, GREY, PURPLE, RED, axis_label, error_bars, finish_legend
+from sgdphys.plots.figures import BLUE, GREEN, GREY, PURPLE, RED, axis_label, error_bars, finish_legend, unit_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,15 +71,19 @@ def _variances(axes: Axes, dataset: xr.Dataset) -> None:
     axes.set_ylabel("variance  [x²]")
     curvature = dataset["curvature"].values
     if "variance_of_equation" in dataset:
-        axes.plot(curvature, dataset["variance_of_equation"], "--", color=GREY, label="stochastic equation (Lyapunov)")
+        values = dataset["variance_of_equation"]
+        axes.plot(curvature, values, "_", markersize=11, color=GREY, label="stochastic equation (Lyapunov)")
     if "variance_predicted" in dataset:
         label = "exact map" if "variance_of_equation" in dataset else "shuffled epochs"
-        axes.plot(curvature, dataset["variance_predicted"], "-", color=BLUE, label=f"theory: {label}")
+        values = dataset["variance_predicted"]
+        axes.plot(curvature, values, "_", markersize=11, mew=2, color=BLUE, label=f"theory: {label}")
     if "variance_real" in dataset:
         error = dataset["variance_real_standard_error"]
         error_bars(axes, curvature, dataset["variance_real"], error, label="real networks", colour=RED)
     if "variance_predicted" in dataset:
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high * (high / low) ** 0.3)  # room for the legend
     axes.set_xscale("log")
 
 
@@ -137,8 +141,10 @@ def _table(axes: Axes, dataset: xr.Dataset) -> None:
 
 def _cells(row: xr.Dataset) -> tuple[str, str, str, str]:
     value, error, expected = (float(row[name]) for name in ("row_value", "row_value_standard_error", "row_expected"))
-    shown = "" if math.isnan(value) else f"{value:.4g}" + ("" if math.isnan(error) else f" ± {error:.2g}")
+    shown = "" if math.isnan(value) else f"{value:.4g}" + ("" if math.isnan(error) or not error else f" ± {error:.2g}")
     against = "" if math.isnan(expected) else f"{_SIGNS[str(row['relation'].item())]}{expected:.4g}"
     reason = str(row["reason"].item())
     judgement = "" if math.isnan(expected) and not reason else str(row["judgement"].item())
-    return str(row["label"].item()), shown, against, judgement + (f": {reason}" if reason else "")
+    unit = str(row["unit"].item())
+    label = str(row["label"].item()) + (f"  [{unit_text(unit)}]" if unit != "1" else "")
+    return label, shown, against, judgement + (f": {reason}" if reason else "")

@@ -162,7 +162,7 @@ def validity_of(
     if refined is not None:
         parts.append(refined.dataset())
     spectrum = (schema.MODE, surroundings.eigenvalues, schema.describe("eigenvalue"))
-    result = xr.merge(parts, combine_attrs="drop").assign(eigenvalue=spectrum)
+    result = xr.merge(parts, combine_attrs="override").assign(eigenvalue=spectrum)
     return result.assign_attrs(_attributes(network, setting, tolerance, amplifications)).assign_attrs(
         verdict=verdict_of(rows, sgd, tolerance)
     )

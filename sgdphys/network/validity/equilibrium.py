@@ -60,8 +60,8 @@ class Run:
         return self.n_steps // 3
 
     def measured_steps(self) -> NDArray[np.int64]:
-        """Return the steps at which the cloud is looked at, 16 or fewer, no two of them next to each other."""
-        count = max(1, min(_FRAMES, (self.n_steps - self.burn_in) // 2))
+        """Return the steps at which the cloud is looked at, 16 or fewer; no pair of steps touches the next pair."""
+        count = max(1, min(_FRAMES, (self.n_steps - self.burn_in) // 3))
         return np.unique(np.linspace(self.burn_in, self.n_steps - 1, count).round().astype(np.int64))
 
 

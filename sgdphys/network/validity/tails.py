@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["tail_of_minibatches"]
 
 _DRAWS = 4000
+_FEWEST_VALUES = 20  # of the size of the noise along a direction; sums of fewer are exactly 0 now and then
+_SAME = 1e-9  # relative difference of sizes that is rounding
 _BLOCK = 2**21  # numbers held at once
 
 
-def tail_of_minibatches(samples: NDArray[np.float64], sgd: SGD, seed: int) -> xr.Dataset:
+def tail_of_minibatches(samples: NDArray[np.float64], sgd: SGD, seed: int) -> xr.Dataset | None:
     """Return the tail index of the noise of minibatches at one point, over draws.
 
     Parameters
@@ -34,8 +36,9 @@ def tail_of_minibatches(samples: NDArray[np.float64], sgd: SGD, seed: int) -> xr
 
     Returns
     -------
-    xr.Dataset
-        As :func:`sgdphys.analysis.tail_index` says, of 4000 batches.
+    xr.Dataset or None
+        As :func:`sgdphys.analysis.tail_index` says, of 4000 batches, along the directions where the noise takes more
+        than a few values; None if there are none.
     """
     generator = np.random.default_rng(seed)
     n_samples, size = len(samples), sgd.batch_size
@@ -49,4 +52,7 @@ def tail_of_minibatches(samples: NDArray[np.float64], sgd: SGD, seed: int) -> xr
             order = generator.random((count, n_samples))
             rows = np.argpartition(order, size - 1, axis=1)[:, :size]
         draws[first : first + count] = samples[rows].mean(axis=1)
-    return tail_index(draws, seed=seed)
+    sizes = np.sort(np.abs(draws), axis=0)
+    gaps = np.count_nonzero(np.diff(sizes, axis=0) > _SAME * sizes[-1], axis=0)
+    varied = gaps >= _FEWEST_VALUES
+    return tail_index(draws[:, varied], seed=seed) if varied.any() else None

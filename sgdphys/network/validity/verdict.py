@@ -112,4 +112,4 @@ def _objections(row: dict[str, Row]) -> str:
 
 def _bound(difference: float, error: float) -> float:
     bound = abs(difference) + ERRORS * error
-    return math.ceil(100 * bound) / 100
+    return math.ceil(100 * bound - 1e-6) / 100  # but for rounding

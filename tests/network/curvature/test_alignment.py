@@ -3,6 +3,7 @@ import pytest
 import torch
 from asserts import assert_excluded, assert_within
 
+from sgdphys.network.curvature.alignment import _Forms, _numbers
 from sgdphys.network.curvature.symmetric_operator import GivenOperator
 
 
@@ -66,6 +67,13 @@ def test_errors_of_the_probes_are_honest():
     assert_within(values.mean(), exact, values.std(ddof=1) / 10)
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(values.std(ddof=1), rel=0.3)
     assert 0.85 < np.mean(np.abs(values - exact) < 2 * errors) <= 0.99
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    probed = np.random.default_rng(0).normal(size=(5, 7)) + 10
+    numbers, errors = _numbers(_Forms(np.arange(5.0), probed), dim=3)
+    np.testing.assert_allclose(numbers[:3], np.arange(3) + probed[:3].mean(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(errors[:3], probed[:3].std(axis=1, ddof=1) / 7**0.5, rtol=1e-12)
 
 
 def test_other_parameters_are_refused(perceptron):

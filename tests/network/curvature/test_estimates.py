@@ -129,6 +129,9 @@ def test_the_estimated_diagonal_and_its_errors():
     exact = matrix.diagonal().numpy()
     z = (found["matrix_diagonal"].values - exact) / found["matrix_diagonal_standard_error"].values
     assert np.abs(z).max() < 4 and 0.6 < np.mean(z**2) < 1.6
+    off = (matrix - torch.diag(matrix.diagonal())).square().sum(dim=1).numpy() / 400
+    variance = found["matrix_diagonal_standard_error"].values ** 2
+    assert variance.mean() == pytest.approx(off.mean(), rel=0.06)  # 40 variances of 400 draws each err by 7 %
 
 
 def test_traces_of_layers_add_up(perceptron):

@@ -39,6 +39,7 @@ __all__ = ["validity_of"]
 
 _ACCURACY = 0.01  # of the variance along the slowest direction when measuring begins
 _MOST_STEPS = 30_000  # of a run whose length was not given
+_LEAST_STEPS = 150  # of such a run
 _FEWEST_STEPS = 16
 _SCALES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # of the batch size, for equivalent settings
 
@@ -104,8 +105,8 @@ def validity_of(
     n_replicas
         Size of the cloud, at least 4.
     n_steps
-        Length of the run. None: three times what the slowest direction needs; directions that would need more than
-        10000 steps are then left out.
+        Length of the run. None: three times what the slowest direction needs, 150 at least; directions that would need
+        more than 10000 steps are then left out.
     svag
         Refinements l, with 1 among them; () for none.
     tolerance
@@ -205,7 +206,7 @@ def _setting(
         count = max(1, int((needed <= _MOST_STEPS // 3).sum()))
         surroundings, needed = surroundings.leading(count), needed[:count]
         slowest = float(needed.max())
-        n_steps = max(_FEWEST_STEPS, 3 * math.ceil(min(slowest, _MOST_STEPS // 3)) + 3)
+        n_steps = max(_LEAST_STEPS, 3 * math.ceil(min(slowest, _MOST_STEPS // 3)) + 3)
     return _Setting(complete, surroundings, Run(n_replicas, int(n_steps), seed, *of_run), float(needed.max()))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 import xarray as xr
 
 from sgdphys import schema
@@ -18,6 +19,7 @@ from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from sgdphys.network.problem import Network
     from sgdphys.network.validity.surroundings import Surroundings
@@ -169,23 +171,25 @@ def _advanced(
 def _keep(
     result: Equilibrium, network: Network, sgd: SGD, surroundings: Surroundings, cloud: xr.Dataset, *, gradients: bool
 ) -> None:
-    origin, V = network.parameters, surroundings.directions
-    points = cloud["position"].values.astype(np.float64)
-    first = -2 if gradients else -1
-    result.position.append((points[first] - origin) @ V)
+    kind: dict[str, Any] = {"device": network.device, "dtype": network.objective.model.initial.dtype}
+    origin, V = (to_tensor(values, **kind) for values in (network.parameters, surroundings.directions))
+    points = [to_tensor(frame, **kind) for frame in cloud["position"].values]
+    result.position.append(_numbers((points[-2 if gradients else -1] - origin) @ V))
     if not gradients:
         return
-    kind: dict[str, Any] = {"device": network.device, "dtype": network.objective.model.initial.dtype}
-    losses, slopes = (
-        to_numpy(part).astype(np.float64)
-        for part in network.objective.value_and_gradient(to_tensor(points[-2], **kind))
-    )
-    before = cloud["velocity"].values[-2].astype(np.float64) if sgd.momentum > 0 else np.zeros_like(slopes)
-    after = cloud["velocity"].values[-1] if sgd.momentum > 0 else (points[-2] - points[-1]) / sgd.lr
+    losses, slopes = network.objective.value_and_gradient(points[-2])
+    if sgd.momentum > 0:
+        before, after = (to_tensor(frame, **kind) for frame in cloud["velocity"].values[-2:])
+    else:
+        before, after = torch.zeros_like(slopes), (points[-2] - points[-1]) / sgd.lr
     drawn = (after - sgd.momentum * before) / (1 - sgd.dampening)
-    result.velocity.append(before @ V)
-    result.next_position.append((points[-1] - origin) @ V)
-    result.gradient.append(slopes @ V)
-    result.loss.append(losses)
-    result.squared_gradient.append(np.sum(slopes**2, axis=1))
-    result.squared_noise.append(np.sum((drawn - slopes) ** 2, axis=1))
+    result.velocity.append(_numbers(before @ V))
+    result.next_position.append(_numbers((points[-1] - origin) @ V))
+    result.gradient.append(_numbers(slopes @ V))
+    result.loss.append(_numbers(losses))
+    result.squared_gradient.append(_numbers(slopes.square().sum(dim=1)))
+    result.squared_noise.append(_numbers((drawn - slopes).square().sum(dim=1)))
+
+
+def _numbers(tensor: Tensor) -> Array:
+    return to_numpy(tensor).astype(np.float64)

@@ -38,6 +38,7 @@ REPLICAS = {"mlp": (1, 64, 1024, 8192), "cnn": (1, 16, 128)}
 SMALL = {"mlp": (1, 16), "cnn": (1, 4)}
 _AGREE = 5.0  # standard errors that final mean losses may lie apart
 _FEWEST, _MOST = 5, 2000  # steps
+SHORTEST = 0.1  # seconds of a small run
 
 
 def device_name(device: str) -> str:
@@ -110,7 +111,7 @@ def clouds(device: str, *, small: bool, rounds: int, compiled: bool) -> Iterator
     for kind, counts in (SMALL if small else REPLICAS).items():
         for count in counts:
             setup = CloudSetup(CLOUDS[kind], count, device, threads=torch.get_num_threads())
-            yield from cloud_table(setup, rounds, 0.1 if small else 1.0, compiled=compiled)
+            yield from cloud_table(setup, rounds, SHORTEST if small else 1.0, compiled=compiled)
 
 
 def products(device: str, *, small: bool, rounds: int) -> Iterator[str]:

@@ -69,11 +69,9 @@ def line(name: str, quantity: str, samples: int, found: dict[str, Any]) -> str:
     """Return a line of the table."""
     cells = [PROBLEMS[name].title, f"{found['dim']:,}", f"{samples}", quantity, found["route"]]
     cells += [f"{found['passes']:.3g}", f"{found['planned'] / MEGABYTE:.0f}"]
-    cells += (
-        [f"{found['peak'] / MEGABYTE:.0f}", f"{found['planned'] / found['peak']:.2f}"]
-        if "peak" in found
-        else ["left out", ""]
-    )
+    peak = found.get("peak")
+    ratio = "" if not peak else f"{found['planned'] / peak:.2f}"
+    cells += ["left out" if peak is None else f"{peak / MEGABYTE:.0f}", ratio]
     return f"| {' | '.join(cells)} |"
 
 

@@ -28,12 +28,12 @@ class Division:
     torch_threads: int
 
 
-def divided(rule: Rule, rows: NDArray[np.int64], threads: int, *, stacked: bool) -> Division:
+def divided(rule: Rule, rows: NDArray[np.int64], threads: int, engine: str) -> Division:
     """Divide some replicas into groups.
 
     Stacked replicas share the form of momentum, and batch sizes within a factor of two (the same one, where the
     samples of a batch see each other), so that padding at most doubles the work. One thread serves a model that draws
-    from torch's generator, of which there is one.
+    from torch's generator, of which there is one, and torch's compiler.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def divided(rule: Rule, rows: NDArray[np.int64], threads: int, *, stacked: bool)
         Their numbers in the cloud.
     threads
         Most threads.
-    stacked
-        Whether groups are stacked; else every replica is a group.
+    engine
+        In a ``"loop"`` every replica is a group; else groups are stacked.
 
     Returns
     -------
@@ -52,13 +52,14 @@ def divided(rule: Rule, rows: NDArray[np.int64], threads: int, *, stacked: bool)
         Every replica is in one group.
     """
     useful = _useful_threads(rule, rows, threads)
-    if not stacked:
+    alone = rule.behaviour.random or engine == "compiled"
+    if engine == "loop":
         workers = 1 if rule.behaviour.random else min(useful, len(rows))
         return Division(tuple(rows[i : i + 1] for i in range(len(rows))), workers, max(1, useful // workers))
     groups: list[NDArray[np.int64]] = []
     for kind in _kinds(rule, rows):
-        groups += _pieces(rule, kind, useful)
-    workers = 1 if rule.behaviour.random else min(useful, len(groups))
+        groups += _pieces(rule, kind, 1 if alone else useful)
+    workers = 1 if alone else min(useful, len(groups))
     return Division(tuple(groups), workers, max(1, useful // workers))
 
 

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Resources", "chosen_engine", "teams_of"]
 
-Engine: TypeAlias = 'Literal["auto", "vectorised", "loop", "processes"]'
-_ENGINES = ("auto", "vectorised", "loop", "processes")
+Engine: TypeAlias = 'Literal["auto", "vectorised", "compiled", "loop", "processes"]'
+_ENGINES = ("auto", "vectorised", "compiled", "loop", "processes")
 _SMALL = 200_000  # bytes of activations of one replica's step below which stacking always wins
 _TIMED_STEPS = 3
 _TIMED_LOOPS = 8  # replicas of the loop that are timed; the others take as long each
 _MARGIN = 0.95  # of the stacked time that the loop must stay below
+
+_SHARE_SAVED = 0.4  # of a stacked step, by compiling
+_WORTH_COMPILING = 60.0  # seconds to save
+_LONG = 10_000  # steps below which nobody asks whether to compile
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +47,15 @@ class Resources:
     engine: Engine = "auto"
     threads: int | None = None
     devices: Sequence[torch.device | str] | None = None
+    compile: bool | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.engine, str) and self.engine in _ENGINES):
             raise ValueError(f"engine must be one of {', '.join(_ENGINES)}, got {self.engine!r}")
         if self.threads is not None:
             object.__setattr__(self, "threads", whole_number("threads", self.threads))
+        if self.compile and self.engine in {"loop", "processes"}:
+            raise ValueError(f"compile=True needs stacked replicas, got engine={self.engine!r}; leave one of them out")
         if self.devices is not None:
             object.__setattr__(self, "devices", tuple(map(usable_device, as_tuple("devices", self.devices))))
             if not self.devices or self.engine == "processes":
@@ -66,30 +73,58 @@ def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str
     """Return the engine asked for; for ``"auto"`` the faster one of stacking and looping.
 
     Small networks are stacked without a question. For others three steps of both are timed, of the loop with few
-    replicas, on copies of the state.
+    replicas, on copies of the state. Long stacked runs are compiled where that would save a minute.
 
     Returns
     -------
     str
-        ``"vectorised"``, ``"loop"`` or ``"processes"``.
+        ``"vectorised"``, ``"compiled"``, ``"loop"`` or ``"processes"``.
     """
+    if resources.compile or resources.engine == "compiled":
+        return _compiled(plan)
     if resources.engine != "auto":
         return resources.engine
     if plan.count > 1 and _is_small(plan):
-        return "vectorised"
+        return _perhaps_compiled(plan, state, resources, None)
     if plan.count == 1:
         return "loop"
     rows = np.arange(plan.count)
     few = rows[:_TIMED_LOOPS]
     stacked = _seconds(Replicas(plan.rule, rows, state, resources.most_threads), state.step)
     loop = (
-        _seconds(Replicas(plan.rule, few, state.take(few), resources.most_threads, stacked=False), state.step)
+        _seconds(Replicas(plan.rule, few, state.take(few), resources.most_threads, "loop"), state.step)
         * plan.count
         / len(few)
     )
-    engine = "loop" if loop < _MARGIN * stacked else "vectorised"
+    engine = "loop" if loop < _MARGIN * stacked else _perhaps_compiled(plan, state, resources, stacked)
     _log.info("train: engine %r, a step takes %.3g s stacked and %.3g s in a loop", engine, stacked, loop)
     return engine
+
+
+def _compiled(plan: TrainingPlan) -> str:
+    if not _compilable(plan):
+        raise ValueError(
+            "compile=True needs minibatches of a model without running statistics and dropout; leave it out"
+        )
+    return "compiled"
+
+
+def _compilable(plan: TrainingPlan) -> bool:
+    behaviour = plan.rule.behaviour
+    return bool(plan.rule.dynamics.shares) and not (behaviour.buffers or behaviour.random)
+
+
+def _perhaps_compiled(plan: TrainingPlan, state: State, resources: Resources, seconds: float | None) -> str:
+    """Return the compiled engine where it saves a minute, given the time of a stacked step, if it is known."""
+    steps = plan.last - state.step
+    if resources.compile is False or not _compilable(plan) or steps < _LONG or len(plan.rule.settings.sizes) > 1:
+        return "vectorised"
+    if seconds is None:
+        rows = np.arange(plan.count)
+        seconds = _seconds(Replicas(plan.rule, rows, state, resources.most_threads), state.step)
+    saved = _SHARE_SAVED * seconds * steps
+    _log.info("train: compiling would save about %.3g s", saved)
+    return "compiled" if saved > _WORTH_COMPILING else "vectorised"
 
 
 def _seconds(team: Team, step: int) -> float:
@@ -124,7 +159,7 @@ def teams_of(plan: TrainingPlan, state: State, engine: str, resources: Resources
     state
         Where all replicas are.
     engine
-        ``"vectorised"``, ``"loop"`` or ``"processes"``.
+        As ``chosen_engine`` returns it.
     resources
         Threads and devices.
 
@@ -135,15 +170,14 @@ def teams_of(plan: TrainingPlan, state: State, engine: str, resources: Resources
     """
     rows, threads = np.arange(plan.count), resources.most_threads
     if engine == "processes":
-        stacked = _is_small(plan)
+        inner = "vectorised" if _is_small(plan) else "loop"
         parts = np.array_split(rows, min(threads, plan.count))
-        return [RemoteReplicas(plan.rule, part, state.take(part), stacked=stacked) for part in parts]
-    stacked = engine == "vectorised"
+        return [RemoteReplicas(plan.rule, part, state.take(part), inner) for part in parts]
     if resources.devices is None:
-        return [Replicas(plan.rule, rows, state, threads, stacked=stacked)]
+        return [Replicas(plan.rule, rows, state, threads, engine)]
     parts = np.array_split(rows, min(len(resources.devices), plan.count))
     own = max(1, threads // len(parts))
     return [
-        Replicas(on_device(plan.rule, device), part, state.take(part).to(device), own, stacked=stacked)
+        Replicas(on_device(plan.rule, device), part, state.take(part).to(device), own, engine)
         for part, device in zip(parts, map(torch.device, resources.devices), strict=False)
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.func import vmap
+from torch.func import grad, vmap
 
 from sgdphys.network.batches import map_leaves, take
 from sgdphys.network.losses import sample_values
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
     Buffers = dict[str, Tensor]
 
-__all__ = ["BatchLoss"]
+__all__ = ["BACKEND", "BatchLoss"]
+
+BACKEND = "inductor"  # of torch.compile
+
+_log = logging.getLogger(__name__)
 
 
 class BatchLoss:
@@ -33,14 +38,41 @@ class BatchLoss:
     stacked
         Whether parameters and buffers have the replicas on a leading axis; else they are those of one replica, and the
         model is called as it stands.
+    compiled
+        Whether torch compiles the forward and backward pass of minibatches.
     """
 
-    def __init__(self, objective: Objective, behaviour: Behaviour, *, stacked: bool) -> None:
+    def __init__(self, objective: Objective, behaviour: Behaviour, *, stacked: bool, compiled: bool = False) -> None:
         self._data, self.stacked, self._mixes = objective, stacked, behaviour.mixes
         self._model = objective.model.clone()
         self._randomness = "different" if behaviour.random else "error"
+        self._compiled = torch.compile(self._compilable, dynamic=False, backend=BACKEND) if compiled else None
 
-    def of_minibatches(self, weights: list[Tensor], buffers: Buffers, rows: Tensor, shares: Any) -> Tensor:
+    def of_minibatches(
+        self, weights: list[Tensor], buffers: Buffers, rows: Tensor, shares: Any
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the losses of each replica's samples, (replica,), and their gradients, arguments as in ``losses``."""
+        if self._compiled is not None:
+            try:
+                losses, gradients = self._compiled([weight.detach() for weight in weights], rows, shares)
+                return losses, tuple(gradients)
+            except RuntimeError as error:  # of torch's compiler, and of a missing compiler of C++
+                _log.warning("train: not compiled, %s", " ".join(str(error).split())[:300])
+                self._compiled = None
+        losses = self.losses(weights, buffers, rows, shares)
+        return losses.detach(), torch.autograd.grad(losses.sum(), weights)
+
+    def _compilable(self, weights: list[Tensor], rows: Tensor, shares: Any) -> tuple[Tensor, list[Tensor]]:
+        """Return losses and gradients as a function without side effects."""
+
+        def total(points: list[Tensor]) -> tuple[Tensor, Tensor]:
+            losses = self.losses(points, {}, rows, shares)
+            return losses.sum(), losses
+
+        gradients, losses = grad(total, has_aux=True)(weights)
+        return losses, gradients
+
+    def losses(self, weights: list[Tensor], buffers: Buffers, rows: Tensor, shares: Any) -> Tensor:
         """Return the weighted sum of the losses of each replica's samples.
 
         Parameters

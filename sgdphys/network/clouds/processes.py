@@ -35,8 +35,8 @@ class RemoteReplicas:
         Their numbers in the cloud.
     state
         Where they start.
-    stacked
-        Whether they are stacked there.
+    engine
+        Engine there, ``"vectorised"`` or ``"loop"``.
 
     Raises
     ------
@@ -44,10 +44,10 @@ class RemoteReplicas:
         Model or loss cannot be sent to another process.
     """
 
-    def __init__(self, rule: Rule, rows: NDArray[np.int64], state: State, *, stacked: bool) -> None:
+    def __init__(self, rule: Rule, rows: NDArray[np.int64], state: State, engine: str) -> None:
         self.rows = rows
         try:
-            self._sent = pickle.dumps((rule, rows, snapshot_of(state), state.step, stacked))
+            self._sent = pickle.dumps((rule, rows, snapshot_of(state), state.step, engine))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ValueError(
                 f"engine='processes' sends model, loss and data to other processes, and one of them cannot be pickled "
@@ -87,8 +87,8 @@ class RemoteReplicas:
 
 
 def _begin(sent: bytes) -> None:
-    rule, rows, snapshot, step, stacked = pickle.loads(sent)
-    replicas = Replicas(rule, rows, state_of(snapshot, step, rule.objective, rule.behaviour), 1, stacked=stacked)
+    rule, rows, snapshot, step, engine = pickle.loads(sent)
+    replicas = Replicas(rule, rows, state_of(snapshot, step, rule.objective, rule.behaviour), 1, engine)
     _here.append(replicas.__enter__())
 
 

@@ -168,8 +168,7 @@ class ReplicaGroup:
             losses, gradients = self._loss.of_all(self._weights, self._buffers)
         else:
             rows = block.indices[step - block.steps.start]
-            losses = self._loss.of_minibatches(self._weights, self._buffers, rows, block.shares)
-            gradients = torch.autograd.grad(losses.sum(), self._weights)
+            losses, gradients = self._loss.of_minibatches(self._weights, self._buffers, rows, block.shares)
         self._move(step, gradients, block.pace)
         if self.channels is not None and self.channels.due(step + 1):
             self._observe(step + 1, losses, gradients)

@@ -57,24 +57,26 @@ class Replicas:
         Where they start.
     threads
         Most threads.
-    stacked
-        Whether they are stacked in groups; else one after the other takes all the steps.
+    engine
+        ``"vectorised"``: stacked in groups. ``"compiled"``: stacked, and compiled by torch. ``"loop"``: one after the
+        other takes all the steps.
     """
 
     def __init__(
-        self, rule: Rule, rows: NDArray[np.int64], state: State, threads: int, *, stacked: bool = True
+        self, rule: Rule, rows: NDArray[np.int64], state: State, threads: int, engine: str = "vectorised"
     ) -> None:
         self.rows = rows
         self._rule, self._step = rule, state.step
-        self._division = divided(rule, rows, threads, stacked=stacked)
+        self._division = divided(rule, rows, threads, engine)
         self._places = {int(row): place for place, row in enumerate(rows)}
         workers = self._division.workers
-        self._shifts = [self._shift(self._division.groups[w::workers], state, stacked) for w in range(workers)]
+        self._shifts = [self._shift(self._division.groups[w::workers], state, engine) for w in range(workers)]
         self._open = ExitStack()
 
-    def _shift(self, groups: tuple[NDArray[np.int64], ...], state: State, stacked: bool) -> list[ReplicaGroup]:
+    def _shift(self, groups: tuple[NDArray[np.int64], ...], state: State, engine: str) -> list[ReplicaGroup]:
         """Return groups that one worker advances one after the other, with a model of its own."""
-        loss = BatchLoss(self._rule.objective, self._rule.behaviour, stacked=stacked)
+        kind = {"stacked": engine != "loop", "compiled": engine == "compiled"}
+        loss = BatchLoss(self._rule.objective, self._rule.behaviour, **kind)
         return [ReplicaGroup(self._rule, rows, state.take(self._among(rows)), loss) for rows in groups]
 
     def _among(self, rows: NDArray[np.int64]) -> list[int]:

@@ -70,9 +70,14 @@ class ReplicaSettings:
         return self.uniform or len({schedule.sgd.lr for schedule in self.schedules}) == 1
 
     @property
+    def sizes(self) -> set[int]:
+        """All batch sizes of any replica and stage."""
+        return {sgd.batch_size for schedule in self.schedules for sgd, _ in schedule.stages}
+
+    @property
     def largest_batch(self) -> int:
         """The largest batch size of any replica and stage."""
-        return max(sgd.batch_size for schedule in self.schedules for sgd, _ in schedule.stages)
+        return max(self.sizes)
 
     def of_rows(self, name: str) -> NDArray[Any]:
         """Return one setting of all replicas, (replica,), in the first stage."""

@@ -47,6 +47,7 @@ def train(
     engine: Engine = "auto",
     threads: int | None = None,
     devices: Sequence[torch.device | str] | None = None,
+    compile: bool | None = None,  # noqa: A002 - what torch calls it
     store: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -105,6 +106,10 @@ def train(
         Number of threads, among which the replicas are divided; default all cores.
     devices
         Devices that share the replicas, as ``["cuda:0", "cuda:1"]``; default that of the network alone.
+    compile
+        Whether ``torch.compile`` makes one program of the forward and backward pass of stacked replicas; None where
+        that would save more than a minute. Without a C++ compiler, which it needs on the CPU, a line is logged and the
+        run goes on as it is.
     store
         Directory for a Zarr store, written frame by frame; the result is then read from there.
     overwrite, resume
@@ -131,7 +136,7 @@ def train(
     ----------
     Polyak 1964, USSR Comput. Math. Math. Phys. 4, 1 (heavy ball); Salmon et al. 2011, SC'11 (counters of the indices).
     """
-    resources = Resources(engine, threads, devices)
+    resources = Resources(_engine_of(start) if engine == "auto" and not compile else engine, threads, devices, compile)
     plan = plan_of(
         network,
         sgd,
@@ -151,6 +156,12 @@ def train(
         cloud = frames.finish() if getattr(frames, "complete", False) else run(plan, frames, resources, progress)
     _warn_of_divergence(plan, cloud)
     return cloud
+
+
+def _engine_of(start: Any) -> Any:
+    """Return the engine that an earlier cloud of this process goes on with, so that it is the run without the break."""
+    told = getattr(start, "attrs", {}).get("engine", "auto")
+    return told if told in {"vectorised", "compiled", "loop"} else "auto"
 
 
 def _warn_of_divergence(plan: TrainingPlan, cloud: xr.Dataset) -> None:

@@ -15,7 +15,8 @@ from sgdphys.network import (
     VarianceAmplifiedDescent,
     train,
 )
-from sgdphys.network.clouds import engines
+from sgdphys.network.clouds import engines, gradients
+from sgdphys.network.clouds.plan import plan_of
 
 ENGINES = [
     {"engine": "vectorised"},
@@ -130,10 +131,52 @@ def test_auto_stacks_small_networks_and_times_others(perceptron, convolution, mo
     np.testing.assert_allclose(timed["position"], plain["position"], rtol=1e-11, atol=1e-13)
 
 
+@pytest.fixture
+def traced(monkeypatch):
+    """Let torch.compile trace the step, and run the trace as it is: no C++ compiler, and a hundredth of the time."""
+    monkeypatch.setattr(gradients, "BACKEND", "eager")
+
+
+@pytest.mark.parametrize("sgd", [SGD(0.1, 4, momentum=0.5), [SGD(0.1, 4), SGD(0.1, 5), SGD(0.2, 4)]])
+def test_a_compiled_step_is_the_step(perceptron, traced, sgd):
+    plain = train(perceptron, sgd, n_replicas=3, n_steps=12, engine="vectorised")
+    cloud = train(perceptron, sgd, n_replicas=3, n_steps=12, compile=True)
+    np.testing.assert_allclose(cloud["position"], plain["position"], rtol=1e-11, atol=1e-13)
+    assert cloud.attrs["engine"] == "compiled"
+    half = train(perceptron, sgd, n_replicas=3, n_steps=5, compile=True)
+    rest = train(perceptron, sgd, start=half, n_steps=7)
+    np.testing.assert_array_equal(rest["position"][-1], cloud["position"][-1])
+    assert rest.attrs["engine"] == "compiled"
+
+
+def test_what_cannot_be_compiled_runs_as_it_is(perceptron, monkeypatch, caplog):
+    monkeypatch.setattr(gradients, "BACKEND", _without_a_compiler)
+    cloud = train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=5, compile=True)
+    plain = train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=5)
+    np.testing.assert_allclose(cloud["position"], plain["position"], rtol=1e-12)
+    assert "not compiled" in caplog.text and "no C++ compiler" in caplog.text
+
+
+def _without_a_compiler(graph, examples):
+    raise RuntimeError("there is no C++ compiler")
+
+
+def test_long_runs_are_compiled_where_that_saves_a_minute(perceptron, monkeypatch):
+    plan = {"n_replicas": 3, "start": None, "save_at": 1, "seed": 0, "point": (), "storage": "float64"}
+    for seconds, steps, engine in ((1e-3, 200_000, "compiled"), (1e-3, 50_000, "vectorised"), (9.0, 100, "vectorised")):
+        monkeypatch.setattr(engines, "_seconds", lambda team, step, seconds=seconds: seconds)
+        long = plan_of(perceptron, SGD(0.1, 4), None, n_steps=steps, record_potential=False, **plan)
+        state = long.beginning.state(perceptron, long.rule.behaviour, momentum=False)
+        assert engines.chosen_engine(long, state, engines.Resources()) == engine
+        assert engines.chosen_engine(long, state, engines.Resources(compile=False)) == "vectorised"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "fast"}, "engine must be one of auto, vectorised, loop, processes, got 'fast'"),
+        ({"engine": "fast"}, "engine must be one of auto, vectorised, compiled, loop, processes, got 'fast'"),
+        ({"compile": True, "engine": "loop"}, "compile=True needs stacked replicas, got engine='loop'"),
+        ({"compile": True, "dynamics": GradientDescent()}, "compile=True needs minibatches"),
         ({"devices": []}, "devices must name at least one device"),
         ({"devices": ["nowhere"]}, "device 'nowhere' cannot be used"),
         ({"devices": 3}, "devices must be a sequence"),

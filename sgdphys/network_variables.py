@@ -99,6 +99,12 @@ _VALIDITY_NUMBERS: tuple[_Line, ...] = (
     ("row_value_standard_error", ("row",), "", "its standard error; NaN for what has none"),
     ("row_expected", ("row",), "", "what Langevin theory expects there"),
     ("row_tolerance", ("row",), "", "difference from the expected value that still counts as agreement"),
+    ("row_label", ("row",), "1", "what a row of the verdict is about", "str"),
+    ("row_unit", ("row",), "1", "unit of the value", "str"),
+    ("row_relation", ("row",), "1", "how value and expected value should stand: =, < or >", "str"),
+    ("row_question", ("row",), "1", "what the row helps to answer: setting, stationary, Langevin or thermal", "str"),
+    ("row_reason", ("row",), "1", "why the row does not apply", "str"),
+    ("judgement", ("row",), "1", "agrees, disagrees, not resolved or does not apply", "str"),
     ("equivalent_lr", ("batch_size",), "x^2/loss", "learning rate of the same temperature at another batch size"),
     ("equivalent_stiffness", ("batch_size",), "1", "that learning rate times the largest eigenvalue of the Hessian"),
 )

@@ -143,8 +143,8 @@ def _cells(row: xr.Dataset) -> tuple[str, str, str, str]:
     value, error, expected = (float(row[name]) for name in ("row_value", "row_value_standard_error", "row_expected"))
     shown = "" if math.isnan(value) else f"{value:.4g}" + ("" if math.isnan(error) or not error else f" ± {error:.2g}")
     against = "" if math.isnan(expected) else f"{_SIGNS[str(row['relation'].item())]}{expected:.4g}"
-    reason = str(row["reason"].item())
+    reason = str(row["row_reason"].item())
     judgement = "" if math.isnan(expected) and not reason else str(row["judgement"].item())
-    unit = str(row["unit"].item())
-    label = str(row["label"].item()) + (f"  [{unit_text(unit)}]" if unit != "1" else "")
+    unit = str(row["row_unit"].item())
+    label = str(row["row_label"].item()) + (f"  [{unit_text(unit)}]" if unit != "1" else "")
     return label, shown, against, judgement + (f": {reason}" if reason else "")

@@ -23,11 +23,11 @@ def verdict():
         "row_value": ("row", [0.1, 1.2, np.nan]),
         "row_value_standard_error": ("row", [0.0, 0.02, np.nan]),
         "row_expected": ("row", [np.nan, 1.0, 0.0]),
-        "label": ("row", ["T = lr/(2B)", "variance / theory", "SVAG"]),
-        "relation": ("row", ["=", "<", "="]),
-        "unit": ("row", ["x^2/loss", "1", "1"]),
+        "row_label": ("row", ["T = lr/(2B)", "variance / theory", "SVAG"]),
+        "row_relation": ("row", ["=", "<", "="]),
+        "row_unit": ("row", ["x^2/loss", "1", "1"]),
         "judgement": ("row", ["does not apply", "disagrees", "does not apply"]),
-        "reason": ("row", ["", "", "momentum"]),
+        "row_reason": ("row", ["", "", "momentum"]),
     }
     scan = {
         "refined_variance_ratio": ("refinement", [1.2, 1.1]),

@@ -109,13 +109,13 @@ def rows_dataset(rows: Sequence[Row]) -> xr.Dataset:
         "row_tolerance": [row.tolerance for row in rows],
     }
     texts = {
-        "label": [row.label for row in rows],
-        "relation": [row.relation for row in rows],
-        "question": [row.question for row in rows],
-        "unit": [row.unit for row in rows],
+        "row_label": [row.label for row in rows],
+        "row_relation": [row.relation for row in rows],
+        "row_question": [row.question for row in rows],
+        "row_unit": [row.unit for row in rows],
         "judgement": [row.judgement for row in rows],
-        "reason": [row.reason for row in rows],
+        "row_reason": [row.reason for row in rows],
     }
     described = {name: (ROW, np.array(values), schema.describe(name)) for name, values in numbers.items()}
-    plain = {name: (ROW, np.array(values, dtype=str)) for name, values in texts.items()}
+    plain = {name: (ROW, np.array(values, dtype=str), schema.describe(name)) for name, values in texts.items()}
     return xr.Dataset({**described, **plain}, {ROW: np.array([row.key for row in rows], dtype=str)})

@@ -42,11 +42,11 @@ def table(dataset: xr.Dataset) -> str:
 
 
 def _cells(row: xr.Dataset) -> list[str]:
-    unit = str(row["unit"].item())
-    label = str(row["label"].item()) + (f"  [{unit}]" if unit != "1" else "")
+    unit = str(row["row_unit"].item())
+    label = str(row["row_label"].item()) + (f"  [{unit}]" if unit != "1" else "")
     expected = float(row["row_expected"])
-    shown = "" if math.isnan(expected) else _SIGNS[str(row["relation"].item())] + f"{expected:.4g}"
-    reason = str(row["reason"].item())
+    shown = "" if math.isnan(expected) else _SIGNS[str(row["row_relation"].item())] + f"{expected:.4g}"
+    reason = str(row["row_reason"].item())
     judgement = str(row["judgement"].item()) + (f": {reason}" if reason else "")
     if math.isnan(expected) and not reason:
         judgement = ""

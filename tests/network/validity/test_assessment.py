@@ -88,7 +88,7 @@ def test_the_svag_scan_of_a_constant_noise(constant_noise):
     assert row(result, "variance")[2] == "agrees"
     assert "not as its Langevin limit" in result.attrs["verdict"]
     for key, reason in (("potential_distance", "one direction"), ("tail_index", "noise of few values")):
-        assert str(result.sel(row=key)["reason"].item()) == reason
+        assert str(result.sel(row=key)["row_reason"].item()) == reason
 
 
 def test_shuffled_epochs_are_judged_by_their_own_theory(constant_noise):
@@ -99,7 +99,7 @@ def test_shuffled_epochs_are_judged_by_their_own_theory(constant_noise):
     assert judgement == "agrees"
     for key in ("effective_temperature", "fluctuation_dissipation", "gradient_over_noise", "variance_amplified"):
         assert row(result, key)[2] == "does not apply"
-        assert str(result.sel(row=key)["reason"].item()) == "epoch shuffling"
+        assert str(result.sel(row=key)["row_reason"].item()) == "epoch shuffling"
     assert "no temperature" in result.attrs["verdict"]
     assert not result.sizes["batch_size"]
 
@@ -111,7 +111,7 @@ def test_momentum_and_distinct_samples(constant_noise):
     for key in ("variance", "fluctuation_dissipation"):
         value, error, _ = row(result, key)
         assert_within(value, 1.0, error)
-    assert str(result.sel(row="variance_amplified")["reason"].item()) == "momentum"
+    assert str(result.sel(row="variance_amplified")["row_reason"].item()) == "momentum"
     expected = sgd.__class__(0.05, 4, momentum=0.6, sampling="without", n_samples=10).equivalent(batch_size=2).lr
     assert float(result["equivalent_lr"].sel(batch_size=2)) == pytest.approx(expected)
     assert float(result["equivalent_stiffness"].sel(batch_size=2)) == pytest.approx(2 * expected)
@@ -177,8 +177,8 @@ def test_settings_that_do_not_fit_the_data_are_refused(regression):
 
 @pytest.mark.slow
 def test_digits_are_langevin_when_cold_and_anharmonic_when_hot(digits):
-    """Physics.md R: mean ratios 1.015 at (.05, 32) and 1.226 at (.5, 32), each to about .015 of 200 replicas."""
-    cold = digits.validity(SGD(0.05, 32), svag=(), progress=False)
+    """Physics.md R: mean ratios 1.015 at (.05, 32) and 1.226 at (.5, 32), each to about .015."""
+    cold = digits.validity(SGD(0.05, 32), n_replicas=100, svag=(), progress=False)
     value, error, judgement = row(cold, "variance")
     assert_within(value, 1.015, np.hypot(error, 0.015))
     assert judgement == "agrees"

@@ -142,7 +142,7 @@ def _table(axes: Axes, dataset: xr.Dataset) -> None:
 def _cells(row: xr.Dataset) -> tuple[str, str, str, str]:
     value, error, expected = (float(row[name]) for name in ("row_value", "row_value_standard_error", "row_expected"))
     shown = "" if math.isnan(value) else f"{value:.4g}" + ("" if math.isnan(error) or not error else f" ± {error:.2g}")
-    against = "" if math.isnan(expected) else f"{_SIGNS[str(row['relation'].item())]}{expected:.4g}"
+    against = "" if math.isnan(expected) else f"{_SIGNS[str(row['row_relation'].item())]}{expected:.4g}"
     reason = str(row["row_reason"].item())
     judgement = "" if math.isnan(expected) and not reason else str(row["judgement"].item())
     unit = str(row["row_unit"].item())

@@ -48,6 +48,15 @@ def test_densities_currents_and_predictions() -> None:
     assert abs(names["rates"].relaxation_rate.values[1] - 0.04769) < 1e-4  # type: ignore[attr-defined]
 
 
+def test_noise_curvature_verdict_and_recording_of_a_network(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where the example keeps its store
+    names: dict[str, object] = {}
+    exec(compile(BLOCKS[3], "README.md", "exec"), names)
+    assert names["verdict"].attrs["verdict"].startswith("Langevin at T = 0.000781")  # type: ignore[attr-defined]
+    assert names["recorder"].steps == 100  # type: ignore[attr-defined]
+    assert names["cloud"].sketch.sizes["bucket"] == 256  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     "line", [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("sgdphys ")]
 )

@@ -4,10 +4,12 @@
                                  [--largest 1.5e9] [--without opacus ...]
 
 Each candidate runs between two plain gradients (one forward and one backward pass of the mean loss), and its time is
-divided by their mean; short runs are repeated to fill 20 milliseconds. The table gives medians over rounds, lowest and
-highest. Before that every answer is compared with plain torch. "New object": everything is made for one product, as
-after a step of training; "further products": what an object keeps after its first. Candidates that hold all per-sample
-gradients are left out where these take more than ``--largest`` bytes.
+divided by their mean; short runs are repeated to fill 20 milliseconds. On one thread the time is that of the process,
+not that on the wall, which neighbours lengthen. The table gives medians over rounds, lowest and highest. Before that
+every answer is compared with plain torch. "New object": everything is made for one product, as after a step of
+training; "further products": what an object keeps after its first. "Layers unknown": of a function, by per-sample
+gradients. Candidates that hold all per-sample gradients are left out where three copies take more than ``--largest``
+bytes.
 """
 
 from __future__ import annotations

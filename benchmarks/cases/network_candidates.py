@@ -27,7 +27,8 @@ Run = Callable[[], Any]
 class Candidate:
     """One way to a quantity; ``make(setup)`` prepares what is kept between calls and returns what is timed.
 
-    ``needs`` are the modules it imports; ``forms_gradients`` says that all per-sample gradients are in memory at once.
+    ``needs`` are the modules it imports; ``forms_gradients`` says that all per-sample gradients are in memory at once;
+    ``goal`` is the number of plain gradients that it is to cost at most.
     """
 
     quantity: str
@@ -35,6 +36,7 @@ class Candidate:
     make: Callable[[Setup], Run]
     needs: tuple[str, ...] = ()
     forms_gradients: bool = False
+    goal: float | None = None
 
     @property
     def present(self) -> bool:
@@ -49,7 +51,6 @@ class Quantity:
     name: str
     right: Callable[[Setup], torch.Tensor]
     seen: Callable[[Setup, Any], torch.Tensor] = lambda _setup, answer: torch.as_tensor(answer, dtype=torch.float64)
-    most_gradients: float | None = None
 
 
 def opacus_gradients(setup: Setup) -> Callable[[], torch.Tensor]:
@@ -118,9 +119,17 @@ def noise(method: str, **options: Any) -> Callable[[Setup], Run]:
     return make
 
 
-def further_noise(setup: Setup) -> Run:
-    kept = setup.network.noise()
-    return lambda: kept.matvec(setup.v)
+def further_noise(**options: Any) -> Callable[[Setup], Run]:
+    def make(setup: Setup) -> Run:
+        kept = setup.network.noise(**options)
+        return lambda: kept.matvec(setup.v)
+
+    return make
+
+
+def generic_gram(setup: Setup) -> Run:
+    """Return the Gram matrix by sgdphys of a network whose layers it does not see, from per-sample gradients."""
+    return lambda: setup.function_network.noise(max_memory=4 * setup.bytes_of_gradients).gram()
 
 
 def curvature(*kind: str, **options: Any) -> Callable[[Setup], Run]:
@@ -160,17 +169,19 @@ def gram_seen(setup: Setup, matrix: Any) -> torch.Tensor:
 
 
 QUANTITIES = [
-    Quantity("C v", by_hand.covariance_product, most_gradients=3.0),
+    Quantity("C v", by_hand.covariance_product),
     Quantity("Hessian product", by_hand.hessian_product),
     Quantity("Gauss-Newton product", by_hand.gauss_newton_product),
-    Quantity("Gram matrix", by_hand.gram_times, gram_seen, most_gradients=2.0),
+    Quantity("Gram matrix", by_hand.gram_times, gram_seen),
     Quantity("trace of C", by_hand.trace),
     Quantity("per-sample gradients", lambda setup: by_hand.times_jacobian(setup, setup.w), kept_rows),
 ]
 
 CANDIDATES = [
-    Candidate("C v", "sgdphys, new object", noise("matvec")),
-    Candidate("C v", "sgdphys, further products", further_noise),
+    Candidate("C v", "sgdphys, new object", noise("matvec"), goal=3.0),
+    Candidate("C v", "sgdphys, new object, forward", noise("matvec", route="forward"), goal=3.0),
+    Candidate("C v", "sgdphys, further products", further_noise(), goal=3.0),
+    Candidate("C v", "sgdphys, further products, forward", further_noise(route="forward"), goal=3.0),
     Candidate("C v", "plain torch, jvp and vjp", plain(by_hand.covariance_product)),
     Candidate("C v", "curvlinops, uncentred", uncentred, ("curvlinops",)),
     Candidate("Hessian product", "sgdphys, new object", curvature()),
@@ -183,7 +194,8 @@ CANDIDATES = [
     Candidate("Gauss-Newton product", "sgdphys, further products", further_curvature("gauss-newton")),
     Candidate("Gauss-Newton product", "plain torch, jvp and vjp", plain(by_hand.gauss_newton_product)),
     Candidate("Gauss-Newton product", "curvlinops", curvlinops("GGNLinearOperator"), ("curvlinops",)),
-    Candidate("Gram matrix", "sgdphys", noise("gram")),
+    Candidate("Gram matrix", "sgdphys", noise("gram"), goal=2.0),
+    Candidate("Gram matrix", "sgdphys, layers unknown", generic_gram, forms_gradients=True),
     Candidate("Gram matrix", "vmap, G G'", gram_by(by_vmap), forms_gradients=True),
     Candidate("Gram matrix", "opacus, G G'", gram_by(opacus_gradients), ("opacus",), forms_gradients=True),
     Candidate("Gram matrix", "BackPACK, G G'", gram_by(backpack_gradients), ("backpack",), forms_gradients=True),

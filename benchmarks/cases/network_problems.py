@@ -94,6 +94,18 @@ class Setup:
         loss = torch.nn.CrossEntropyLoss()
         return sp.Network(self.model, loss, (self.inputs, self.targets), dtype=self.dtype, device=self.device)
 
+    @cached_property
+    def function_network(self) -> Any:
+        """The same from a function of parameters and data, whose layers sgdphys does not see."""
+        import sgdphys as sp
+
+        def per_sample(parameters: dict[str, torch.Tensor], batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+            scores = torch.func.functional_call(self.model, parameters, (batch[0],))
+            return torch.nn.functional.cross_entropy(scores, batch[1], reduction="none")
+
+        kind = {"dtype": self.dtype, "device": self.device}
+        return sp.Network.from_function(per_sample, self.parameters, (self.inputs, self.targets), **kind)
+
     @property
     def parameters(self) -> dict[str, torch.Tensor]:
         """Parameters by name, outside of any graph."""

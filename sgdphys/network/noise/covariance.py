@@ -10,11 +10,12 @@ import xarray as xr
 from scipy.sparse.linalg import LinearOperator
 
 from sgdphys import schema
+from sgdphys.errors import MemoryLimitError
 from sgdphys.network.noise.per_sample import sample_gradients
 from sgdphys.network.noise.sample_gradients import SampleGradients
 from sgdphys.network.tensors import by_columns, like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
-from sgdphys.simulation.memory import refuse_above_memory
+from sgdphys.simulation.memory import readable, refuse_above_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,6 +136,14 @@ class NoiseCovariance(SampleGradients):
         MemoryLimitError
             It does not fit into memory, or into ``max_memory``.
         """
+        n, double = self.n_samples, self.point.element_size() == 8
+        needed = n**2 * (8 if double else self.point.element_size() + 8)
+        if self.max_memory is not None and needed > self._maker.max_bytes:
+            raise MemoryLimitError(
+                f"the Gram matrix of {n} samples takes {readable(needed)}, more than "
+                f"max_memory={self.max_memory!r}; take fewer by n_samples=, or use matvec or project"
+            )
+        refuse_above_memory(needed, f"the Gram matrix of {n} samples", "take fewer by n_samples=, or use matvec")
         (raw,) = self._maker.matrices([self._names])
         return to_numpy(_centred_twice(raw.double()) if centred else raw.double())
 

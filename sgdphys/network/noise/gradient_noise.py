@@ -65,8 +65,17 @@ class GradientNoise(NoiseCovariance):
     """
 
     def plan(self) -> NoisePlan:
-        """Return route, bytes and passes over the data of products, Gram matrix and spectrum, before they run."""
-        return plan_of(self._maker, self._names, self.products_route)
+        """Return route, bytes and passes over the data of products, Gram matrix and spectrum, before they run.
+
+        Bytes come from trials with a few samples, beside what model and data take. What a kernel uses inside itself is
+        not in: the products of convolutional networks took up to 1.6 times as much.
+
+        Returns
+        -------
+        NoisePlan
+            Three lines when printed.
+        """
+        return plan_of(self._maker, self._jacobian, self._names)
 
     def moments(self) -> xr.Dataset:
         """Return |G|^2, tr C, tr C^2 and participation ratio without bias, see ``analysis.noise_moments``."""

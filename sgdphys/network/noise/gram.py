@@ -11,6 +11,7 @@ import torch
 from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum
 from sgdphys.network.noise.layer_records import LayoutError, record_layers
 from sgdphys.network.noise.layer_uses import BLOCK_BYTES
+from sgdphys.network.noise.peak_memory import Growth, growth_of
 from sgdphys.network.noise.per_sample import sample_gradients
 from sgdphys.network.noise.plans import Work
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["GramMaker", "add_block", "cut", "pairs"]
 
 _TRIAL_SAMPLES = 4
-_RECORD_FACTOR = 3  # records and the graph they are made from, over what a backward pass keeps
+_DIVISIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # numbers of pieces that are tried
 _Made = TypeVar("_Made")
 
 
@@ -144,18 +145,34 @@ class GramMaker:
 
     @property
     def record_rows(self) -> list[slice]:
-        """Pieces of the data set, two of which are recorded at once."""
-        return cut(self.objective.n_samples, self.max_bytes // (1 if self.keeps_records else 2), self.record_bytes)
-
-    @property
-    def record_bytes(self) -> int:
-        """Bytes of the records of one sample."""
-        return _RECORD_FACTOR * self.objective.bytes_per_sample
+        """Pieces of the data set, one or two of which are recorded at once."""
+        return cut(self.objective.n_samples, self._division[0], 1)
 
     @property
     def keeps_records(self) -> bool:
-        """Whether the records of all samples fit into memory at once."""
-        return self.record_bytes * self.objective.n_samples <= self.max_bytes
+        """Whether the records of all samples stay in memory."""
+        return self._division[1]
+
+    @cached_property
+    def _division(self) -> tuple[int, bool]:
+        """Samples of a piece, and whether all records are kept: the first choice that fits."""
+        n = self.objective.n_samples
+        if 4 * n * (self.objective.bytes_per_sample + n * 8) + 4 * self.point.nbytes <= self.max_bytes:
+            return n, True  # surely
+        for count, keep in ((count, keep) for count in _DIVISIONS for keep in (True, False)):
+            at_once = -(-n // count)
+            if self._bytes(at_once, keep) <= self.max_bytes:
+                return at_once, keep
+        return max(1, n // _DIVISIONS[-1]), False
+
+    def _bytes(self, at_once: int, keep: bool) -> int:
+        """Return the bytes of a Gram matrix by the layers from pieces of so many samples."""
+        n, size = self.objective.n_samples, self.point.element_size()
+        kept = self.record_growth.kept_of(n if keep else min(at_once * 2, n))
+        block = min(3 * at_once**2 * size, 3 * BLOCK_BYTES // 2) + at_once**2 * size
+        block += 2 * self.objective.dim * size  # the gradient of the whole data set, against which the sum is checked
+        making = self.record_growth.peak_of(at_once) + (kept if at_once < n else 0)
+        return n**2 * size + max(making, kept + block, n**2 * 8 if size != 8 else 0)
 
     def gradient_rows(self, names: Sequence[str]) -> list[slice]:
         """Return the pieces of the data set, two of which have their gradients by these parameters at once."""
@@ -164,18 +181,33 @@ class GramMaker:
 
     def work(self, names: Collection[str]) -> Work:
         """Return route, bytes and passes of the Gram matrix of these parameters, before it is made."""
-        n, size = self.objective.n_samples, self.point.element_size()
-        pieces = len(self.record_rows)
-        passes = float(pieces if self.keeps_records else pieces * (pieces + 1) / 2)
-        held = min(self.record_rows[0].stop * (pieces if self.keeps_records else 2), n) * self.record_bytes
-        parts = self._parts([name for name in self.unknown if name in names])
-        for some in parts:
-            cut = self.gradient_rows(some)
-            passes += len(cut) * (len(cut) + 1) / 2
-            held = max(held, min(2, len(cut)) * cut[0].stop * self.n_numbers(some) * size)
-        products = 2 * min(BLOCK_BYTES, n**2 * size)
+        n, size, count = self.objective.n_samples, self.point.element_size(), len(self.record_rows)
+        passes = float(count if self.keeps_records else count * (count + 1) / 2)
+        held = self._bytes(self.record_rows[0].stop, self.keeps_records)
+        for some in self._parts([name for name in self.unknown if name in names]):
+            cuts = self.gradient_rows(some)
+            passes += len(cuts) * (len(cuts) + 1) / 2
+            growth = self._gradient_growth(some)
+            more = growth.kept_of(cuts[0].stop) if len(cuts) > 1 else 0
+            kept = growth.kept_of(cuts[0].stop) + cuts[0].stop ** 2 * size
+            held = max(held, n**2 * size + more + max(growth.peak_of(cuts[0].stop), kept))
         route = f"layers ({len(self.known)} of {len(self._shapes)} parameter tensors)"
-        return Work(route, max(n**2 * size + products + held, n**2 * (size + 8)), passes)
+        return Work(route, held, passes)
+
+    @cached_property
+    def record_growth(self) -> Growth:
+        """Memory of the records of some samples."""
+
+        def record(n: int) -> LayerRecords:
+            return record_layers(self.objective, self.point, slice(0, n), layouts=self.layouts)
+
+        return growth_of(record, self.objective.n_samples)
+
+    def _gradient_growth(self, names: Sequence[str]) -> Growth:
+        def gradients(n: int) -> Tensor:
+            return sample_gradients(self.objective, self.point, slice(0, n), names)
+
+        return growth_of(gradients, self.objective.n_samples)
 
     def _add_unknown(self, matrix: Tensor, names: Collection[str]) -> None:
         for some in self._parts([name for name in self.unknown if name in names]):

@@ -12,7 +12,6 @@ import torch
 from torch.autograd import forward_ad
 
 from sgdphys.network.noise.per_sample import loop_gradients
-from sgdphys.network.noise.plans import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     _Graph: TypeAlias = tuple[slice, Tensor, Tensor, Tensor, Tensor]
     _Back: TypeAlias = Callable[[Tensor], Tensor]
 
-__all__ = ["Route", "SampleJacobian", "fits_one_piece", "product_work"]
+__all__ = ["Route", "SampleJacobian", "fits_one_piece"]
 
 Route: TypeAlias = Literal["forward", "double", "loop"]
 
@@ -32,24 +31,12 @@ logger = logging.getLogger("sgdphys")
 
 _TRIAL_SAMPLES = 2
 _PADDING = "would take the padding of an embedding for a parameter, which torch's backward mode does not"
-_GRAPH_FACTOR = 4  # most that a graph of a gradient holds over that of the loss
-_HELD: dict[Route, int] = {"forward": 3, "double": 3}  # what it mostly holds
+_GRAPH_FACTOR = 4  # the graph of a gradient over that of the loss
 
 
 def fits_one_piece(objective: Objective) -> bool:
     """Return whether the graph of the gradient of all samples fits the working memory."""
     return len(list(objective.rows(factor=_GRAPH_FACTOR))) == 1
-
-
-def product_work(objective: Objective, route: Route) -> Work:
-    """Return route, bytes and passes of one product C v."""
-    pieces = list(objective.rows(factor=_GRAPH_FACTOR))
-    if route == "loop":
-        return Work(route, 2 * objective.bytes_per_sample + 3 * objective.dim * 8, float(objective.n_samples))
-    kept = route == "double" and len(pieces) == 1
-    passes = 1.9 if route == "forward" else 1.3 if kept else 2.4
-    vectors = 6 * objective.dim * objective.model.initial.element_size()
-    return Work(route, _HELD[route] * pieces[0].stop * objective.bytes_per_sample + vectors, passes)
 
 
 @dataclass(frozen=True)
@@ -153,13 +140,18 @@ class SampleJacobian:
         gradient = back(torch.ones_like(along))
         size = float((gradient * self.point).abs().sum() + along.abs().sum())
         mismatch = abs(float(along.sum() - gradient @ self.point))
-        return mismatch <= float(torch.finfo(along.dtype).eps) ** 0.6 * size
+        return bool(mismatch <= float(torch.finfo(along.dtype).eps) ** 0.6 * size)
 
     @property
     def _pads(self) -> bool:
         module = self.objective.model.module
         layers = () if module is None else module.modules()
         return any(getattr(layer, "padding_idx", None) is not None for layer in layers)
+
+    @property
+    def pieces(self) -> list[slice]:
+        """Pieces of the data set that run at once."""
+        return self._pieces if self.route != "loop" else [slice(i, i + 1) for i in range(self.objective.n_samples)]
 
     @cached_property
     def _pieces(self) -> list[slice]:

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from naive_networks import loop_over_samples
+
+
+@pytest.fixture
+def far(perceptron):
+    """Return the perceptron where the mean gradient is not small."""
+    return perceptron.at(perceptron.parameters + 1)
+
+
+def test_moments_of_the_whole_data_set_are_exact(far):
+    gradients, moments = loop_over_samples(far), far.noise().moments()
+    assert float(moments["noise_trace"]) == pytest.approx(np.trace(np.cov(gradients.T, bias=True)), rel=1e-10)
+    assert float(moments["squared_mean_gradient"]) == pytest.approx(np.sum(gradients.mean(axis=0) ** 2), rel=1e-10)
+
+
+def test_the_scale_weighted_by_curvature(far):
+    noise, H = far.noise(), far.curvature().dense()
+    g = far.gradient() - far.weight_decay * far.parameters
+    exact = np.trace(H @ noise.dense()) / (g @ H @ g)
+    found = noise.scale(curvature=far.curvature(), n_probes=200)
+    error = float(found["curvature_noise_scale_standard_error"])
+    assert abs(float(found["curvature_noise_scale"]) - exact) < 4 * error < abs(exact)
+    assert float(found["simple_noise_scale"]) == pytest.approx(noise.trace() / (g @ g), rel=1e-8)
+
+
+def test_ranks_and_held_out_eigenvalues_come_from_the_analysis(far):
+    noise = far.noise()
+    assert int(noise.rank()["rank"].sel(threshold="share 0.99")) <= 29
+    assert "eigenvalue" in str(noise.held_out_spectrum().data_vars)
+
+
+@pytest.mark.parametrize("directions", ["noise", "random"])
+def test_minibatches_of_bounded_gradients_have_no_heavy_tail(far, directions):
+    result = far.noise().tail(n_draws=2000, batch_size=32, directions=directions, k=3, n_null=10)
+    assert float(np.abs(result["tail_index_scan_z"]).max()) < 4
+    assert not bool(result["stable_tail"])
+    assert not bool(result["heavier_than_gaussian"])
+    assert result.attrs["directions"] == directions
+
+
+def test_given_directions_are_taken_and_unknown_ones_refused(far):
+    assert far.noise().tail(n_draws=400, directions=np.eye(31)[:, :2], n_null=5).attrs["directions"] == "given"
+    with pytest.raises(ValueError, match="directions must be 'noise', 'random' or an array"):
+        far.noise().tail(directions="hessian")

@@ -1,0 +1,110 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+from network_models import network_with
+from torch.profiler import ProfilerActivity, profile
+
+from sgdphys.errors import MemoryLimitError
+from sgdphys.network import Network
+from sgdphys.network.noise.plans import memory_limit
+
+
+def classifier(*layers, n_samples, n_features, dtype=torch.float32):
+    """Return a network of random data with these layers."""
+    rng = np.random.default_rng(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(*(make() for make in layers))
+    data = (rng.normal(size=(n_samples, n_features)), rng.integers(3, size=n_samples))
+    return Network(model, torch.nn.CrossEntropyLoss(), data, dtype=dtype)
+
+
+def linear(*sizes):
+    """Return what makes a linear layer."""
+    return lambda: torch.nn.Linear(*sizes)
+
+
+def measured_peak(compute):
+    """Return the most bytes that torch has allocated at once, beyond those before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as events:
+        compute()
+    sizes = [event.nbytes() for event in events.profiler.kineto_results.events() if event.name() == "[memory]"]
+    return int(np.cumsum(sizes).max())
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        classifier(
+            linear(20, 64), torch.nn.Tanh, linear(64, 64), torch.nn.Tanh, linear(64, 3), n_samples=600, n_features=20
+        ),
+        classifier(linear(20, 8), torch.nn.Tanh, linear(8, 3), n_samples=600, n_features=20, dtype=torch.float64),
+        classifier(
+            lambda: torch.nn.Unflatten(1, (1, 5, 4)),
+            lambda: torch.nn.Conv2d(1, 8, 3, padding=1),
+            torch.nn.Tanh,
+            torch.nn.Flatten,
+            linear(160, 3),
+            n_samples=400,
+            n_features=20,
+        ),
+    ],
+    ids=["perceptron", "float64", "convolution"],
+)
+def test_the_plan_is_within_a_fifth_of_the_measured_peak(network):
+    noise, v = network.noise(), torch.zeros(network.dim)
+    plan = noise.plan()
+    noise.trace()  # the mean gradient is remembered
+    assert plan.gram.n_bytes == pytest.approx(measured_peak(noise.gram), rel=0.2)
+    product = measured_peak(lambda: noise.matvec(v))
+    if "Conv2d" in repr(network.objective.model.module):
+        assert plan.matvec.n_bytes < product  # convolutions work in memory of their own, which no plan sees
+    else:
+        assert plan.matvec.n_bytes == pytest.approx(product, rel=0.2)
+
+
+def test_the_plan_can_be_read(perceptron):
+    text = repr(perceptron.noise(max_memory="1GB").plan())
+    assert text.startswith("NoisePlan (at most 1 GB)")
+    assert "gram      layers (4 of 4 parameter tensors)" in text
+    assert "matvec    double" in text
+    assert re.search(r"1\.3 passes", text)
+
+
+def test_max_memory_is_kept():
+    network = classifier(linear(20, 512), torch.nn.Tanh, linear(512, 3), n_samples=400, n_features=20)
+    whole, small = network.noise(), network.noise(max_memory="4MB")
+    expected = whole.gram()
+    plan = small.plan()
+    assert plan.gram.n_bytes < 4e6 < whole.plan().gram.n_bytes
+    assert plan.gram.passes > whole.plan().gram.passes == 1
+    assert measured_peak(small.gram) < 4e6
+    np.testing.assert_allclose(small.gram(), expected, rtol=1e-4, atol=1e-5 * expected.max())
+
+
+def test_what_cannot_fit_is_refused():
+    noise = network_with("linear").noise(max_memory=1000)
+    with pytest.raises(MemoryLimitError, match=r"the Gram matrix of 12 samples.*max_memory"):
+        noise.gram()
+
+
+def test_no_product_and_no_gram_matrix_allocates_all_gradients():
+    network = classifier(
+        linear(20, 300), torch.nn.Tanh, linear(300, 300), torch.nn.Tanh, linear(300, 3), n_samples=200, n_features=20
+    )
+    noise, everything = network.noise(), 200 * network.dim * 4
+    for compute in (
+        lambda: noise.matvec(torch.ones(network.dim)),
+        noise.gram,
+        noise.trace,
+        noise.spectrum,
+        noise.diagonal,
+    ):
+        assert measured_peak(compute) < everything / 10
+
+
+@pytest.mark.parametrize(("text", "size"), [("2GB", 2e9), ("1.5 MB", 1.5e6), (1000, 1000), ("3e3", 3000)])
+def test_sizes_in_words(text, size):
+    assert memory_limit(text, torch.zeros(1)) == size

@@ -100,6 +100,8 @@ def _scan(axes: Axes, dataset: xr.Dataset) -> None:
     error = dataset["refined_variance_ratio_standard_error"]
     error_bars(axes, inverse, dataset["refined_variance_ratio"], error, label="real networks", colour=RED)
     axes.set_xlim(0, 1.05)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.25 * (high - low))  # room for the legend
 
 
 def _spectrum(axes: Axes, dataset: xr.Dataset) -> None:

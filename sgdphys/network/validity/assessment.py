@@ -41,6 +41,7 @@ _ACCURACY = 0.01  # of the variance along the slowest direction when measuring b
 _MOST_STEPS = 30_000  # of a run whose length was not given
 _LEAST_STEPS = 150  # of such a run
 _FEWEST_STEPS = 16
+_FEWEST_SURVIVORS = 3  # replicas, for errors between them
 _SCALES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # of the batch size, for equivalent settings
 
 
@@ -147,7 +148,8 @@ def validity_of(
     stable = sgd.lr * surroundings.curvatures[0] < stiffness_limit(sgd)[0]
     cloud = measure_equilibrium(network, sgd, surroundings, setting.run) if stable else None
     prediction = prediction_of(surroundings, sgd) if stable else None
-    if cloud is not None and cloud.points().shape[1] < 3:
+    lost = cloud.diverged / n_replicas if cloud is not None else math.nan
+    if cloud is not None and cloud.points().shape[1] < _FEWEST_SURVIVORS:
         cloud = None
     refined = _refined(network, setting, prediction, cloud, amplifications)
     relation = None
@@ -156,7 +158,7 @@ def validity_of(
         relation = fluctuation_dissipation(projected, gradients, sgd=sgd)
     measured = Measured(
         network.dim, sgd, surroundings, setting.run, setting.needed, cloud, prediction, relation, refined,
-        tail_of_minibatches(surroundings.samples, sgd, seed), tolerance,
+        tail_of_minibatches(surroundings.samples, sgd, seed), tolerance, lost,
     )  # fmt: skip
     rows = rows_of(measured)
     parts = [rows_dataset(rows), _directions(measured), _equivalents(setting)]

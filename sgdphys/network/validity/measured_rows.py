@@ -44,7 +44,7 @@ _NOTHING = Estimate(math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that the rows are made of; ``cloud`` and ``prediction`` are None where SGD does not settle."""
+    """What rows are made of; ``cloud`` and ``prediction`` are None where SGD does not settle, ``lost`` is a share."""
 
     dim: int
     sgd: SGD
@@ -57,6 +57,7 @@ class Measured:
     refined: Refinements | None
     tail: xr.Dataset | None
     tolerance: float
+    lost: float
 
     @property
     def shuffled(self) -> bool:
@@ -97,11 +98,10 @@ def _stationarity(measured: Measured) -> list[Row]:
     if measured.relation is not None:
         name = "fluctuation_dissipation_ratio"
         ratio = Estimate(*(float(measured.relation[key]) for key in (name, f"{name}_standard_error")))
-    lost = float("nan") if measured.cloud is None else measured.cloud.diverged / measured.run.n_replicas
     return [
         Row("equilibration", "steps before measuring, and to equilibrium", measured.run.burn_in,
             expected=measured.needed_steps, relation=">", question="stationary"),
-        Row("diverged", "replicas that left for infinity", lost, expected=0.0, question="stationary"),
+        Row("diverged", "share of replicas that left for infinity", measured.lost, expected=0.0, question="stationary"),
         Row("fluctuation_dissipation", "<y.grad f> / (lr/2)(1+mu)<v.v>: stationary, not thermal", ratio.value,
             ratio.error, 1.0, measured.tolerance, question="stationary", reason=_SHUFFLED if measured.shuffled else ""),
     ]  # fmt: skip

@@ -189,3 +189,16 @@ def test_digits_are_langevin_when_cold_and_anharmonic_when_hot(digits):
     assert judgement == "disagrees"
     assert "hotter than the quadratic theory: anharmonic" in hot.attrs["verdict"]
     assert row(hot, "participation_ratio")[0] == pytest.approx(10.9, abs=0.1)
+
+
+def test_replicas_that_leave_are_no_stationary_state():
+    """One of four features is 4: lr h = 1.8 < 2, but a step multiplies by -6.2 or 1, and log|x| grows by .46 a step."""
+    inputs = np.array([[0.0], [0.0], [0.0], [4.0]])
+    network = Network(torch.nn.Linear(1, 1, bias=False), half_square, (inputs, inputs[:, 0]))
+    with torch.no_grad():
+        network = network.at(np.array([1.0 + 1e-8]))
+    with pytest.warns(RuntimeWarning, match="not at a minimum"):
+        result = network.validity(SGD(0.45, 1), n_replicas=10, n_steps=3000, svag=(), progress=False)
+    assert float(result.sel(row="diverged")["row_value"]) == 1.0
+    assert result.attrs["verdict"] == "not stationary: replicas left for infinity"
+    assert "variance_real" not in result

@@ -99,10 +99,10 @@ class GramMaker:
     def _matrices(self, groups: Sequence[Collection[str]]) -> list[Tensor]:
         n = self.objective.n_samples
         results = [self.point.new_zeros(n, n) for _ in groups]
-        total = torch.zeros_like(self.point)
+        total: dict[str, Tensor] = {}
         for rows, others, first, second in pairs(self.record_rows, self._records, self.keeps_records):
             if rows is others:
-                total += torch.cat([first.gradients[name].flatten() for name in self.objective.model.names])
+                total = {name: total[name] + g if total else g for name, g in first.gradients.items()}
             for matrix, names in zip(results, groups, strict=True):
                 for name, with_bias in _parameters(first, names):
                     shape = self._shapes[name]
@@ -170,7 +170,7 @@ class GramMaker:
         n, size = self.objective.n_samples, self.point.element_size()
         kept = self.record_growth.kept_of(n if keep else min(at_once * 2, n))
         block = min(3 * at_once**2 * size, 3 * BLOCK_BYTES // 2) + at_once**2 * size
-        block += 2 * self.objective.dim * size  # the gradient of the whole data set, against which the sum is checked
+        block += 2 * self.objective.dim * size if at_once < n else 0  # the summed gradient, to check the sum with
         making = self.record_growth.peak_of(at_once) + (kept if at_once < n else 0)
         return n**2 * size + max(making, kept + block, n**2 * 8 if size != 8 else 0)
 
@@ -236,10 +236,8 @@ class GramMaker:
     def _records(self, rows: slice) -> LayerRecords:
         return record_layers(self.objective, self.point, rows, layouts=self.layouts)
 
-    def _check_sum(self, matrix: Tensor, names: Collection[str], total: Tensor) -> None:
-        model = self.objective.model
-        pieces = model.named(model.pieces(total))
-        whole = sum(float(pieces[name].square().sum()) for name in names)
+    def _check_sum(self, matrix: Tensor, names: Collection[str], total: dict[str, Tensor]) -> None:
+        whole = sum(float(total[name].flatten() @ total[name].flatten()) for name in names)
         scale = len(matrix) * float(matrix.trace()) + whole
         if abs(float(matrix.sum()) - whole) > 1e4 * torch.finfo(matrix.dtype).eps * scale:
             raise ValueError(

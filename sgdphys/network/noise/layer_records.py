@@ -128,7 +128,7 @@ def record_layers(
         The samples do not lie as ``layouts`` says.
     """
     model = objective.model
-    pieces = [piece.detach().clone().requires_grad_() for piece in model.pieces(point)]
+    pieces = [piece.detach().requires_grad_() for piece in model.pieces(point)]
     n = rows.stop - rows.start
     recorder = _Recorder({id(piece): name for piece, name in zip(pieces, model.names, strict=True)})
     with objective.context(), ExitStack() as hooks:

@@ -14,6 +14,7 @@ from sgdphys.checks import whole_number
 from sgdphys.network.clouds.devices import on_device
 from sgdphys.network.clouds.processes import RemoteReplicas
 from sgdphys.network.clouds.replicas import Replicas, Team
+from sgdphys.network.clouds.stacking import obstacle_to_stacking
 from sgdphys.network.tensors import usable_device
 from sgdphys.simulation.engine import available_threads
 from sgdphys.simulation.request import as_tuple
@@ -29,8 +30,9 @@ __all__ = ["Engine", "Resources", "chosen_engine", "teams_of"]
 Engine: TypeAlias = 'Literal["auto", "vectorised", "compiled", "loop", "processes"]'
 _ENGINES = ("auto", "vectorised", "compiled", "loop", "processes")
 _SMALL = 200_000  # bytes of activations of one replica's step below which stacking always wins
+_SHORT = 60  # steps of a run in which timing would take a tenth of it
 _TIMED_STEPS = 3
-_TIMED_LOOPS = 8  # replicas of the loop that are timed; the others take as long each
+_TIMED_LOOPS = 2  # replicas of the loop that are timed; the others take as long each
 _MARGIN = 0.95  # of the stacked time that the loop must stay below
 
 _SHARE_SAVED = 0.4  # of a stacked step, by compiling
@@ -72,33 +74,65 @@ class Resources:
 def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str:
     """Return the engine asked for; for ``"auto"`` the faster one of stacking and looping.
 
-    Small networks are stacked without a question. For others three steps of both are timed, of the loop with few
-    replicas, on copies of the state. Long stacked runs are compiled where that would save a minute.
+    What cannot be stacked is looped. Small networks are stacked, and in short runs all without convolutions. For others
+    three steps of both are timed, of the loop with two replicas, on copies of the state. Long stacked runs are compiled
+    where that would save a minute.
+
+    Parameters
+    ----------
+    plan
+        The run.
+    state
+        Where all replicas are.
+    resources
+        What the user asked for.
 
     Returns
     -------
     str
         ``"vectorised"``, ``"compiled"``, ``"loop"`` or ``"processes"``.
+
+    Raises
+    ------
+    ValueError
+        The replicas cannot be stacked or compiled as asked.
     """
+    if resources.engine in {"loop", "processes"}:
+        return resources.engine
+    if plan.count == 1 and resources.engine == "auto" and not resources.compile:
+        return "loop"
+    obstacle = obstacle_to_stacking(plan.rule, state)
+    if obstacle is None:
+        return _stacked_engine(plan, state, resources)
+    if resources.compile or resources.engine != "auto":
+        raise ValueError(f"replicas of this model cannot be stacked ({obstacle}); use engine='loop'")
+    _log.info("train: engine 'loop', since replicas cannot be stacked (%s)", obstacle)
+    return "loop"
+
+
+def _stacked_engine(plan: TrainingPlan, state: State, resources: Resources) -> str:
     if resources.compile or resources.engine == "compiled":
         return _compiled(plan)
-    if resources.engine != "auto":
+    if resources.engine == "vectorised":
         return resources.engine
-    if plan.count > 1 and _is_small(plan):
+    if _is_small(plan):
         return _perhaps_compiled(plan, state, resources, None)
-    if plan.count == 1:
-        return "loop"
+    if plan.last - state.step < _SHORT:
+        return "loop" if _convolves(plan) else "vectorised"
     rows = np.arange(plan.count)
     few = rows[:_TIMED_LOOPS]
     stacked = _seconds(Replicas(plan.rule, rows, state, resources.most_threads), state.step)
-    loop = (
-        _seconds(Replicas(plan.rule, few, state.take(few), resources.most_threads, "loop"), state.step)
-        * plan.count
-        / len(few)
-    )
+    loop = _seconds(Replicas(plan.rule, few, state.take(few), resources.most_threads, "loop"), state.step)
+    loop *= plan.count / len(few)
     engine = "loop" if loop < _MARGIN * stacked else _perhaps_compiled(plan, state, resources, stacked)
     _log.info("train: engine %r, a step takes %.3g s stacked and %.3g s in a loop", engine, stacked, loop)
     return engine
+
+
+def _convolves(plan: TrainingPlan) -> bool:
+    module = plan.rule.objective.model.module
+    kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    return module is not None and any(isinstance(layer, kinds) for layer in module.modules())
 
 
 def _compiled(plan: TrainingPlan) -> str:
@@ -170,7 +204,8 @@ def teams_of(plan: TrainingPlan, state: State, engine: str, resources: Resources
     """
     rows, threads = np.arange(plan.count), resources.most_threads
     if engine == "processes":
-        inner = "vectorised" if _is_small(plan) else "loop"
+        stacked = _is_small(plan) and obstacle_to_stacking(plan.rule, state) is None
+        inner = "vectorised" if stacked else "loop"
         parts = np.array_split(rows, min(threads, plan.count))
         return [RemoteReplicas(plan.rule, part, state.take(part), inner) for part in parts]
     if resources.devices is None:

@@ -9,6 +9,7 @@ import torch
 from torch.func import grad, vmap
 
 from sgdphys.network.batches import map_leaves, take
+from sgdphys.network.clouds.placed_models import PlacedModel
 from sgdphys.network.losses import sample_values
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class BatchLoss:
     def __init__(self, objective: Objective, behaviour: Behaviour, *, stacked: bool, compiled: bool = False) -> None:
         self._data, self.stacked, self._mixes = objective, stacked, behaviour.mixes
         self._model = objective.model.clone()
+        self._alone = PlacedModel(self._model)
         self._randomness = "different" if behaviour.random else "error"
         self._compiled = torch.compile(self._compilable, dynamic=False, backend=BACKEND) if compiled else None
 
@@ -119,7 +121,7 @@ class BatchLoss:
 
     def _outputs(self, weights: list[Tensor], buffers: Buffers, inputs: Any, *, shared: bool) -> Any:
         if not self.stacked:
-            return self._model.call(weights, inputs, buffers)
+            return self._alone(weights, inputs, buffers)
         axes = (0, None if shared else 0, 0 if buffers else None)
         output = vmap(self._model.call, in_dims=axes, randomness=self._randomness)(weights, inputs, buffers)
         return map_leaves(lambda leaf: leaf.flatten(0, 1), output)

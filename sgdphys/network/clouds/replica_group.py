@@ -45,7 +45,7 @@ class State(NamedTuple):
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> State:
         """Return the state of some replicas."""
-        some = torch.as_tensor(rows, device=self.positions.device)
+        some = torch.as_tensor(np.asarray(rows), device=self.positions.device)
         velocities = None if self.velocities is None else self.velocities[some]
         buffers = {name: buffer[some] for name, buffer in self.buffers.items()}
         return State(self.positions[some], velocities, buffers, self.step)
@@ -125,7 +125,8 @@ class ReplicaGroup:
 
     def _load(self, state: State) -> None:
         model = self._rule.objective.model
-        self._weights = [piece.clone().requires_grad_() for piece in model.pieces(self._own(state.positions))]
+        pieces = (piece.clone() for piece in model.pieces(self._own(state.positions)))
+        self._weights: list[Tensor] = [torch.nn.Parameter(piece) for piece in pieces]
         velocities = None if state.velocities is None else model.pieces(self._own(state.velocities))
         self._velocities = None if velocities is None else [piece.clone() for piece in velocities]
         self._buffers = {name: self._own(buffer).clone() for name, buffer in state.buffers.items()}

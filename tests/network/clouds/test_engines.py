@@ -116,6 +116,9 @@ def test_auto_stacks_small_networks_and_times_others(perceptron, convolution, mo
     assert train(perceptron, SGD(0.1, 4), n_replicas=2, n_steps=2).attrs["engine"] == "vectorised"
     assert train(perceptron, SGD(0.1, 4), n_replicas=1, n_steps=2).attrs["engine"] == "loop"
     monkeypatch.setattr(engines, "_SMALL", 0)
+    assert train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4).attrs["engine"] == "loop"
+    assert train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=4).attrs["engine"] == "vectorised"
+    monkeypatch.setattr(engines, "_SHORT", 0)
     before = convolution.parameters
     for seconds, engine in (((1.0, 0.1), "loop"), ((0.1, 1.0), "vectorised")):
         own = iter(seconds)
@@ -125,6 +128,7 @@ def test_auto_stacks_small_networks_and_times_others(perceptron, convolution, mo
         assert cloud.attrs["engine"] == engine and f"engine '{engine}'" in caplog.text
     monkeypatch.undo()
     monkeypatch.setattr(engines, "_SMALL", 0)
+    monkeypatch.setattr(engines, "_SHORT", 0)
     timed = train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4)
     np.testing.assert_array_equal(timed["position"].values[0, 0], before)
     plain = train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4, engine="loop")

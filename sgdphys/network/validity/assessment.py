@@ -82,7 +82,8 @@ def validity_of(
     ``variance`` over that of the exact map with the constant noise of the point, 1 if the quadratic theory holds (for
     shuffled epochs their own theory). ``effective_temperature``: T_eff times variance over that of the stochastic
     equation (Lyapunov), T_eff expected. ``discretisation``: exact map over equation, by theory.
-    ``gradient_over_noise``: G/N at equilibrium, to be at most 1 by SVAG's criterion. ``critical_batch_size`` tr C/G.
+    ``noise_growth``: tr C in the cloud over that at the point, 1 for constant noise. ``gradient_over_noise``: G/N at
+    equilibrium, to be at most 1 by SVAG's criterion. ``critical_batch_size`` tr C/G.
     ``variance_amplified``: relative change of the variance from SVAG's limit l to infinity to SGD, expected 0.
     ``tail_index`` of minibatch noise, by :func:`sgdphys.analysis.tail_index`: heavier than Gaussian noise of the same
     covariance and the same for all sums (a stable law) disagrees, heavier but lighter in longer sums is not resolved.

@@ -36,8 +36,8 @@ _POTENTIAL_TOLERANCE = 0.1  # of T, for the distance of Phi from the scaled loss
 _SVAG_CRITERION = 1.0  # G/N <= C^2 - 1 with C = sqrt 2
 _ISOTROPY = 0.5  # relative difference from isotropic noise that still counts as isotropic
 _OF_THE_CLOUD = {
-    "fluctuation_dissipation", "variance", "effective_temperature", "gradient_over_noise", "variance_amplified",
-    "potential_distance",
+    "fluctuation_dissipation", "variance", "noise_growth", "effective_temperature", "gradient_over_noise",
+    "variance_amplified", "potential_distance",
 }  # fmt: skip
 _NOTHING = Estimate(math.nan, math.nan)
 
@@ -135,18 +135,35 @@ def _temperatures(measured: Measured) -> list[Row]:
 def _noise_against_drift(measured: Measured) -> list[Row]:
     cloud, size = measured.cloud, measured.sgd.batch_size
     reason = _SHUFFLED if measured.shuffled else ""
-    ratio = scale = _NOTHING
+    ratio = scale = growth = _NOTHING
+    if cloud is not None and not measured.shuffled:
+        growth = _noise_growth(measured)
     if cloud is not None:
         ratio = ratio_of_means(cloud.squared_gradient, cloud.squared_noise)
         inverse = ratio_of_means(cloud.squared_noise, cloud.squared_gradient)
         factor = size / (1.0 if measured.shuffled else measured.sgd.sampling_factor)
         scale = Estimate(factor * inverse.value, factor * inverse.error)
     return [
+        Row("noise_growth", "tr C at equilibrium / at the point", growth.value, growth.error, 1.0, measured.tolerance,
+            reason=reason),
         Row("gradient_over_noise", "G/N = |grad f|^2 / (tr C/B), SVAG: <= 1", ratio.value, ratio.error,
             _SVAG_CRITERION, relation="<", reason=reason),
         Row("critical_batch_size", "critical batch size tr C/|grad f|^2", scale.value, scale.error,
             question="setting", reason=reason),
     ]  # fmt: skip
+
+
+def _noise_growth(measured: Measured) -> Estimate:
+    """Return the variance of the batches' gradients in the cloud over that at the network's point."""
+    cloud, moments, sgd = measured.cloud, measured.surroundings.moments, measured.sgd
+    if cloud is None or moments is None:
+        return _NOTHING
+    there = np.mean(cloud.squared_noise, axis=0)
+    there = there[np.isfinite(there)]
+    here = sgd.sampling_factor / sgd.batch_size * float(moments["noise_trace"])
+    relative = float(moments["noise_trace_standard_error"]) / float(moments["noise_trace"])
+    value = float(there.mean()) / here
+    return Estimate(value, math.hypot(float(there.std(ddof=1)) / math.sqrt(len(there)) / here, value * relative))
 
 
 def _refinement(measured: Measured) -> Row:

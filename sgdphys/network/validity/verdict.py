@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from sgdphys.network.validity.judgements import AGREES, DISAGREES, ERRORS, UNRESOLVED
+from sgdphys.network.validity.judgements import AGREES, DISAGREES, ERRORS, UNRESOLVED, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,8 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float) -> str:
     In this order: lr lambda_max beyond the stability limit, or replicas that left: not stationary. A run shorter than
     the slowest direction needs: not equilibrated, nothing is judged. A fluctuation-dissipation ratio that disagrees
     with 1: not stationary. Variances that disagree with the exact map at constant noise: stationary, but hotter or
-    colder than the quadratic theory. Variances that agree with the map, whose temperature by the equation does not: the
+    colder than the quadratic theory; the cause is a tr C that differs in the cloud from that at the point, or else the
+    loss is anharmonic. Variances that agree with the map, whose temperature by the equation does not: the
     map, not its Langevin limit. Both agree: Langevin at T, within the difference and twice its error. After it stand a
     fluctuation-dissipation ratio that is not resolved, G/N, SVAG or tails that disagree, and whether the state is
     thermal (Phi proportional to the loss).
@@ -49,7 +50,8 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float) -> str:
     percent = f"{abs(variance.value - 1):.0%}"
     if variance.judgement == DISAGREES:
         warmth = "hotter" if variance.value > 1 else "colder"
-        return f"stationary but {percent} {warmth} than the quadratic theory: anharmonic" + _objections(row)
+        cause = _cause(row, tolerance)
+        return f"stationary but {percent} {warmth} than the quadratic theory: {cause}" + _objections(row)
     if variance.judgement == UNRESOLVED:
         return (
             f"stationary; variances {variance.value:.3g} +- {variance.error:.2g} of the quadratic theory, not resolved "
@@ -77,6 +79,16 @@ def _not_judged(row: dict[str, Row]) -> str:
     if relation.judgement == DISAGREES:
         return f"not stationary: fluctuation-dissipation ratio {relation.value:.3g}"
     return ""
+
+
+def _cause(row: dict[str, Row], tolerance: float) -> str:
+    """Return what the quadratic theory with constant noise misses: noise that grows, or what is left when it has."""
+    variance, noise = row["variance"], row["noise_growth"]
+    if noise.judgement != DISAGREES:
+        return "anharmonic"
+    rest, error = variance.value / noise.value, math.hypot(variance.error, noise.error) / noise.value
+    known = f"its noise is {noise.value:.3g} times that at the point"
+    return known if judge(rest, error, 1.0, tolerance) == AGREES else f"anharmonic, and {known}"
 
 
 def _temperature(row: dict[str, Row], within: str) -> str:

@@ -69,6 +69,12 @@ def test_modules_files_and_attributes(text):
     assert network_of(text).dim == 2
 
 
+def test_the_bundled_example_is_at_its_minimum():
+    example = network_of("digits")
+    assert example.dim == 910
+    assert example.residual_gradient_norm < 1e-6
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

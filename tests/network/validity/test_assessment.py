@@ -207,3 +207,18 @@ def test_replicas_that_leave_are_no_stationary_state():
     assert float(result.sel(row="diverged")["row_value"]) == 1.0
     assert result.attrs["verdict"] == "not stationary: replicas left for infinity"
     assert "variance_real" not in result
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_same_verdict(classes):
+    def make(device):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
+        network = Network(model, torch.nn.CrossEntropyLoss(), classes, weight_decay=0.05, device=device).minimum()
+        return network.validity(SGD(0.1, 4), rank=5, n_replicas=40, n_steps=120, svag=(1, 2), progress=False)
+
+    here, there = make("cpu"), make("cuda")
+    assert here.attrs["verdict"] == there.attrs["verdict"]
+    np.testing.assert_allclose(here["variance_real"], there["variance_real"], rtol=1e-6)

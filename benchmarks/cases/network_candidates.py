@@ -129,7 +129,7 @@ def further_noise(**options: Any) -> Callable[[Setup], Run]:
 
 def generic_gram(setup: Setup) -> Run:
     """Return the Gram matrix by sgdphys of a network whose layers it does not see, from per-sample gradients."""
-    return lambda: setup.function_network.noise(max_memory=4 * setup.bytes_of_gradients).gram()
+    return lambda: setup.function_network.noise().gram()
 
 
 def curvature(*kind: str, **options: Any) -> Callable[[Setup], Run]:

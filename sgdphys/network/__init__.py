@@ -16,6 +16,7 @@ from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.curvature.lanczos import Eigenpairs, leading_eigenpairs
 from sgdphys.network.curvature.symmetric_operator import GivenOperator, SymmetricOperator
 from sgdphys.network.examples import digits_network, image_network
+from sgdphys.network.noise.batch_noise import BatchNoise
 from sgdphys.network.noise.gradient_noise import GradientNoise
 from sgdphys.network.problem import Network
 from sgdphys.network.recording.bases import named_basis
@@ -29,6 +30,7 @@ from sgdphys.network.twins.quadratic import Twin
 
 __all__ = [
     "AnharmonicTwin",
+    "BatchNoise",
     "Curvature",
     "Eigenpairs",
     "FullTwin",

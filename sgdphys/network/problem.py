@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from torch import Tensor
 
-    from sgdphys.sgd import SGD
-
     from sgdphys.network.curvature.routes import Route
+    from sgdphys.sgd import SGD
 
 __all__ = ["Network"]
 

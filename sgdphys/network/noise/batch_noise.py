@@ -44,7 +44,8 @@ class BatchNoise:
 
     of K batches of B samples drawn with replacement, with the model in its own mode: batch normalisation uses the
     statistics of the batch, dropout is drawn anew for each batch. Where samples have gradients of their own its mean
-    is C, for every B; else it depends on B, and holds for batches of that size alone. Weight decay drops out.
+    is C, for every B; else it depends on B, and holds for batches of that size alone. Weight decay moves every gradient
+    alike: it drops out of C_B and belongs to |G|^2.
 
     Parameters
     ----------
@@ -89,7 +90,10 @@ class BatchNoise:
 
     @few_threads
     def gram(self, centred: bool = True) -> Matrix:
-        """Return the scalar products of the gradients of all pairs of batches, (K, K), in loss^2/x^2."""
+        """Return the scalar products of the gradients of all pairs of batches, (K, K), in loss^2/x^2.
+
+        Not centred, they are those of gradients of f, weight decay included.
+        """
         raw = to_numpy(self._gram.double()).copy()
         return raw if not centred else raw - raw.mean(axis=0) - raw.mean(axis=1)[:, None] + raw.mean()
 
@@ -147,7 +151,7 @@ class BatchNoise:
         leaf = self.point.detach().clone().requires_grad_()
         with _seeded(key_of(self.seed, number), self.point.device):
             losses = sample_values(self.objective.loss, self.objective.model(leaf, inputs), targets)
-        return torch.autograd.grad(losses.mean(), leaf)[0]
+        return torch.autograd.grad(losses.mean(), leaf)[0] + self.objective.weight_decay * self.point
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class NoiseCovariance(SampleGradients):
         ----------
         centred
             Subtract the mean gradient: (g_i - g)'(g_j - g). The eigenvalues of that over n are those of C from these
-            samples.
+            samples. Else the gradients g_i of f, weight decay included: their mean is the gradient of f.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class NoiseCovariance(SampleGradients):
             )
         refuse_above_memory(needed, f"the Gram matrix of {n} samples", "take fewer by n_samples=, or use matvec")
         (raw,) = self._maker.matrices([self._names])
-        return to_numpy(_centred_twice(raw.double()) if centred else raw.double())
+        return to_numpy(_centred_twice(raw.double()) if centred else self._decayed(raw.double()))
 
     @few_threads
     def spectrum(self, by: str | None = None) -> xr.Dataset:
@@ -212,6 +212,13 @@ class NoiseCovariance(SampleGradients):
         _, weights = torch.linalg.eigh(torch.as_tensor(self.gram()))
         leading = weights.T.flip(0)[:k].to(self.point) * (self.correction / self.n_samples) ** 0.5
         return to_numpy(torch.stack([self._narrow(self._jacobian.transposed_times(w - w.mean())) for w in leading], 1))
+
+    def _decayed(self, raw: Tensor) -> Tensor:
+        if not self.objective.weight_decay:
+            return raw
+        decay = self._decay
+        along = (self.products_along(decay[:, None])[:, 0] + self._narrow(self._mean) @ decay).double()
+        return raw.add_(along[:, None]).add_(along + decay.double().square().sum())
 
     def _eigenvalues(self, matrix: Tensor, dim: int) -> Matrix:
         values = to_numpy(torch.linalg.eigvalsh(matrix))[::-1]

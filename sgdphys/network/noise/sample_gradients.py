@@ -100,8 +100,12 @@ class SampleGradients:
 
     @property
     def mean_gradient(self) -> Tensor:
-        """Mean of the gradients, (d,), without weight decay."""
-        return self._narrow(self._mean)
+        """Mean of the gradients, (d,), weight decay included."""
+        return self._narrow(self._mean) + self._decay
+
+    @property
+    def _decay(self) -> Tensor:
+        return self.objective.weight_decay * self._narrow(self.point)
 
     @property
     def _patterns(self) -> tuple[str, ...]:

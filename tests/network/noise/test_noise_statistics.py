@@ -9,20 +9,29 @@ def far(perceptron):
     return perceptron.at(perceptron.parameters + 1)
 
 
-def test_moments_of_the_whole_data_set_are_exact(far):
+def test_moments_of_the_whole_data_set_are_exact_with_weight_decay_in_the_gradient(far):
     gradients, moments = loop_over_samples(far), far.noise().moments()
+    np.testing.assert_allclose(gradients.mean(axis=0), far.gradient(), atol=1e-14)
+    assert far.weight_decay > 0
     assert float(moments["noise_trace"]) == pytest.approx(np.trace(np.cov(gradients.T, bias=True)), rel=1e-10)
     assert float(moments["squared_mean_gradient"]) == pytest.approx(np.sum(gradients.mean(axis=0) ** 2), rel=1e-10)
 
 
 def test_the_scale_weighted_by_curvature(far):
     noise, H = far.noise(), far.curvature().dense()
-    g = far.gradient() - far.weight_decay * far.parameters
+    g = far.gradient()
     exact = np.trace(H @ noise.dense()) / (g @ H @ g)
     found = noise.scale(curvature=far.curvature(), n_probes=200)
     error = float(found["curvature_noise_scale_standard_error"])
     assert abs(float(found["curvature_noise_scale"]) - exact) < 4 * error < abs(exact)
     assert float(found["simple_noise_scale"]) == pytest.approx(noise.trace() / (g @ g), rel=1e-8)
+
+
+def test_at_a_minimum_noise_is_infinitely_larger_than_the_gradient_of_the_regularised_loss(perceptron):
+    minimum = perceptron.minimum()
+    found = minimum.noise().moments()
+    assert float(found["squared_mean_gradient"]) < 1e-12 * float(found["noise_trace"])
+    assert np.sum((minimum.weight_decay * minimum.parameters) ** 2) > 1e-4 * float(found["noise_trace"])
 
 
 def test_ranks_and_held_out_eigenvalues_come_from_the_analysis(far):

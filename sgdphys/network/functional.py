@@ -205,6 +205,11 @@ class FlatFunction(_Flat):
 def selected_parameters(parameters: Mapping[str, Tensor], select: tuple[str, ...] | None) -> Mapping[str, Tensor]:
     """Return those of the tensors by name that fit a pattern, in their order; all for None.
 
+    Returns
+    -------
+    Mapping
+        Tensors by name.
+
     Raises
     ------
     ValueError

@@ -226,7 +226,7 @@ class Network(MeasuredNoise, PointEvaluation):
         return Curvature(self._sampled, self._point, kind, route, params)
 
     @few_threads
-    def twin(self, rank: int | None = None, kind: str = "quadratic", **settings: Any) -> AnyTwin:
+    def twin(self, /, rank: int | None = None, kind: str = "quadratic", **settings: Any) -> AnyTwin:
         """Return the landscape and the noise that stand for the network near its minimum.
 
         "quadratic": with V the ``rank`` (default 20) leading eigenvectors of the Hessian H, landscape V'HV with f at

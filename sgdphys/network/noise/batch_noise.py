@@ -92,7 +92,10 @@ class BatchNoise:
     def gram(self, centred: bool = True) -> Matrix:
         """Return the scalar products of the gradients of all pairs of batches, (K, K), in loss^2/x^2.
 
-        Not centred, they are those of gradients of f, weight decay included.
+        Returns
+        -------
+        Matrix
+            Symmetric; not centred, of the gradients of f, weight decay included.
         """
         raw = to_numpy(self._gram.double()).copy()
         return raw if not centred else raw - raw.mean(axis=0) - raw.mean(axis=1)[:, None] + raw.mean()

@@ -76,8 +76,10 @@ def validity_of(
     the expected value (below it, above it), ``"disagrees"`` when none of it is, ``"not resolved"`` between, ``"does
     not apply"`` where theory says nothing. The rows:
 
-    ``temperature`` T = lr/(2B). ``stiffness`` lr lambda_max, to be below the stability limit. ``equilibration``: steps
-    before measuring, to be more than the slowest direction needs to reach its variance within 1 %. ``diverged``.
+    ``temperature`` T = lr/(2B). ``stiffness`` lr lambda_max, to be below the stability limit. ``minimum``:
+    gradient at the point over the noise of one sample. ``equilibration``: steps before measuring, to be more than the
+    slowest direction needs to reach its variance within 1 %. ``diverged``. ``change`` of y^2 from the early to the late
+    frames, 0 if stationary, for shuffled epochs too.
     ``fluctuation_dissipation``: Yaida's first relation along the directions, 1 if *stationary*, thermal or not.
     ``variance`` over that of the exact map with the constant noise of the point, 1 if the quadratic theory holds (for
     shuffled epochs their own theory). ``effective_temperature``: T_eff times variance over that of the stochastic

@@ -11,6 +11,7 @@ import numpy as np
 from sgdphys.network.validity.judgements import AGREES, DISAGREES, UNRESOLVED, Row
 from sgdphys.network.validity.predictions import (
     Estimate,
+    change_of,
     distance_of_covariance,
     mean_over,
     potential_distance_of,
@@ -35,9 +36,10 @@ _POTENTIAL_DIRECTIONS = 3
 _POTENTIAL_TOLERANCE = 0.1  # of T, for the distance of Phi from the scaled loss
 _SVAG_CRITERION = 1.0  # G/N <= C^2 - 1 with C = sqrt 2
 _ISOTROPY = 0.5  # relative difference from isotropic noise that still counts as isotropic
+_PULL = 1e-3  # gradient over noise of a sample that still counts as a minimum
 _OF_THE_CLOUD = {
     "fluctuation_dissipation", "variance", "noise_growth", "effective_temperature", "gradient_over_noise",
-    "variance_amplified", "potential_distance",
+    "variance_amplified", "potential_distance", "change",
 }  # fmt: skip
 _NOTHING = Estimate(math.nan, math.nan)
 
@@ -98,10 +100,17 @@ def _stationarity(measured: Measured) -> list[Row]:
     if measured.relation is not None:
         name = "fluctuation_dissipation_ratio"
         ratio = Estimate(*(float(measured.relation[key]) for key in (name, f"{name}_standard_error")))
+    change = _NOTHING
+    if measured.cloud is not None and measured.prediction is not None:
+        change = change_of(measured.cloud.points(), measured.prediction.variances(measured.cloud.steps))
     return [
+        Row("minimum", "gradient at the point / noise of a sample", measured.surroundings.pull, expected=_PULL,
+            relation="<", question="stationary"),
         Row("equilibration", "steps before measuring, and to equilibrium", measured.run.burn_in,
             expected=measured.needed_steps, relation=">", question="stationary"),
         Row("diverged", "share of replicas that left for infinity", measured.lost, expected=0.0, question="stationary"),
+        Row("change", "<y^2> from early to late frames, relative change", change.value, change.error, 0.0,
+            measured.tolerance, question="stationary"),
         Row("fluctuation_dissipation", "<y.grad f> / (lr/2)(1+mu)<v.v>: stationary, not thermal", ratio.value,
             ratio.error, 1.0, measured.tolerance, question="stationary", reason=_SHUFFLED if measured.shuffled else ""),
     ]  # fmt: skip

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Estimate", "Prediction", "mean_over", "potential_distance_of", "prediction_of", "ratio_of_means"]
+__all__ = [
+    "Estimate",
+    "Prediction",
+    "change_of",
+    "mean_over",
+    "potential_distance_of",
+    "prediction_of",
+    "ratio_of_means",
+]
 
 _GROUPS = 20  # of replicas, for the jackknife
 
@@ -100,6 +108,29 @@ def mean_over(points: Array, variances: Array) -> tuple[Estimate, Array, Array]:
         each.mean(axis=0),
         each.std(axis=0, ddof=1) / root,
     )
+
+
+def change_of(points: Array, variances: Array) -> Estimate:
+    """Return the change of y^2 over its prediction, averaged over directions, from the early to the late frames.
+
+    Parameters
+    ----------
+    points
+        Positions (frame, replica, k) from the network's point on, so that a moving mean counts too.
+    variances
+        Prediction (frame, k).
+
+    Returns
+    -------
+    Estimate
+        Relative to the mean of all frames, with its error between replicas; NaN for a single frame.
+    """
+    if len(points) < 2:
+        return Estimate(float("nan"), float("nan"))
+    squares = np.mean(points**2 / variances[:, None, :], axis=2)
+    half = len(squares) // 2
+    each = (squares[-half:].mean(axis=0) - squares[:half].mean(axis=0)) / squares.mean()
+    return Estimate(float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))))
 
 
 def ratio_of_means(above: Sequence[Array] | Array, below: Sequence[Array] | Array) -> Estimate:

@@ -48,6 +48,8 @@ class Surroundings:
         Spectrum of C (mode,), from the same samples, in loss^2/x^2.
     alignment
         ``escape_ratio``, ``alignment_cosine``, with errors.
+    pull
+        Norm of the gradient along the directions over the root of tr V'CV; 0 at a minimum.
     """
 
     curvatures: Array
@@ -56,6 +58,7 @@ class Surroundings:
     moments: xr.Dataset | None
     eigenvalues: Array
     alignment: xr.Dataset
+    pull: float
 
     @property
     def covariance(self) -> Array:
@@ -111,10 +114,13 @@ def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
         )
     directions = leading["eigenvector"].values[:, confining].astype(np.float64)
     samples = np.asarray(noise.along(directions), dtype=np.float64)
-    warn_of_drift(network, directions, samples.T @ samples / len(samples), "the theory leaves it out", 6)
+    covariance = samples.T @ samples / len(samples)
+    warn_of_drift(network, directions, covariance, "the theory leaves it out", 6)
+    noise_of_one = max(float(np.trace(covariance)), np.finfo(float).tiny) ** 0.5
+    pull = float(np.linalg.norm(directions.T @ network.gradient())) / noise_of_one
     count = int(confining.sum())
     alignment = curvature.alignment(noise, count, n_probes=_PROBES if network.dim > _PROBES else None, seed=seed)
-    return Surroundings(values[confining], directions, samples, *_noise_as_a_whole(network, seed), alignment)
+    return Surroundings(values[confining], directions, samples, *_noise_as_a_whole(network, seed), alignment, pull)
 
 
 def _noise_as_a_whole(network: Network, seed: int) -> tuple[xr.Dataset | None, Array]:

@@ -20,13 +20,13 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float) -> str:
     """Return the verdict in one sentence.
 
     In this order: lr lambda_max beyond the stability limit, or replicas that left: not stationary. A run shorter than
-    the slowest direction needs: not equilibrated, nothing is judged. A fluctuation-dissipation ratio that disagrees
-    with 1: not stationary. Variances that disagree with the exact map at constant noise: stationary, but hotter or
-    colder than the quadratic theory; the cause is a tr C that differs in the cloud from that at the point, or else the
-    loss is anharmonic. Variances that agree with the map, whose temperature by the equation does not: the
-    map, not its Langevin limit. Both agree: Langevin at T, within the difference and twice its error. After it stand a
-    fluctuation-dissipation ratio that is not resolved, G/N, SVAG or tails that disagree, and whether the state is
-    thermal (Phi proportional to the loss).
+    the slowest direction needs: not equilibrated, nothing is judged. Squares that change from the early to the late
+    frames, or a fluctuation-dissipation ratio that disagrees with 1: not stationary. Variances that disagree with the
+    exact map at constant noise: stationary, but hotter or colder than the quadratic theory; the cause is a tr C that
+    differs in the cloud from that at the point, or else the loss is anharmonic. Variances that agree with the map,
+    whose temperature by the equation does not: the map, not its Langevin limit. Both agree: Langevin at T, within the
+    difference and twice its error. After it stand a fluctuation-dissipation ratio that is not resolved, G/N, SVAG or
+    tails that disagree, whether the state is thermal (Phi proportional to the loss), and a start that was no minimum.
 
     Parameters
     ----------
@@ -75,9 +75,11 @@ def _not_judged(row: dict[str, Row]) -> str:
             f"NOT EQUILIBRATED: {steps.value:.0f} steps before measuring, the slowest direction needs "
             f"{steps.expected:.0f}; nothing is judged"
         )
-    relation = row["fluctuation_dissipation"]
+    change, relation = row["change"], row["fluctuation_dissipation"]
+    if change.judgement == DISAGREES:
+        return f"not stationary: <y^2> changes by {change.value:+.0%} while it is measured" + _away(row)
     if relation.judgement == DISAGREES:
-        return f"not stationary: fluctuation-dissipation ratio {relation.value:.3g}"
+        return f"not stationary: fluctuation-dissipation ratio {relation.value:.3g}" + _away(row)
     return ""
 
 
@@ -119,7 +121,11 @@ def _objections(row: dict[str, Row]) -> str:
         text += f"; not thermal: Phi is not the loss (distance {distance.value:.2g} T)"
     elif distance.judgement == AGREES:
         text += "; thermal: Phi is the loss up to a scale"
-    return text
+    return text + _away(row)
+
+
+def _away(row: dict[str, Row]) -> str:
+    return "; the start was no minimum" if row["minimum"].judgement == DISAGREES else ""
 
 
 def _bound(difference: float, error: float) -> float:

@@ -5,6 +5,7 @@ from asserts import assert_excluded, assert_within
 from sgdphys import SGD, theory
 from sgdphys.network.validity.predictions import (
     Prediction,
+    change_of,
     distance_of_covariance,
     mean_over,
     potential_distance_of,
@@ -68,3 +69,15 @@ def test_shuffled_epochs_are_predicted_step_by_step():
     prediction = Prediction(state["epoch_mean_covariance"].values, None, state["variance_in_epoch"].values)
     at_ends = prediction.variances(np.array([5, 10, 500]))
     np.testing.assert_allclose(at_ends, np.tile(np.diag(state["stationary_covariance"]), (3, 1)), rtol=1e-10)
+
+
+def test_a_change_is_seen_and_none_is_not():
+    """Positions of unit variance in the early half and 1.2 in the late one: relative change .2/1.1."""
+    rng = np.random.default_rng(2)
+    steady = rng.normal(size=(8, 3000, 3))
+    none = change_of(steady, np.ones((8, 3)))
+    assert_within(none.value, 0.0, none.error)
+    growing = change_of(steady * np.sqrt([1.0] * 4 + [1.2] * 4)[:, None, None], np.ones((8, 3)))
+    assert_within(growing.value, 0.2 / 1.1, growing.error)
+    assert_excluded(growing.value, 0.0, growing.error)
+    assert np.isnan(change_of(steady[:1], np.ones((1, 3))).value)

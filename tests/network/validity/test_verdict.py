@@ -8,7 +8,9 @@ from sgdphys.network.validity.verdict import verdict_of
 
 GOOD = [
     Row("stiffness", "", 0.1, expected=2.0, relation="<"),
+    Row("minimum", "", 1e-6, expected=1e-3, relation="<"),
     Row("diverged", "", 0.0, expected=0.0),
+    Row("change", "", 0.01, 0.02, 0.0, 0.1),
     Row("equilibration", "", 500, expected=400.0, relation=">"),
     Row("fluctuation_dissipation", "", 0.99, 0.01, 1.0, 0.1),
     Row("variance", "", 1.01, 0.005, 1.0, 0.1),
@@ -43,6 +45,9 @@ def verdict(sampling="replacement", **changes):
         ({"variance": (1.08, 0.05)}, "stationary; variances 1.08 +- 0.05 of the quadratic theory, not resolved"),
         ({"effective_temperature": 0.014}, "stationary as the exact map within 2%, not as its Langevin limit"),
         ({"effective_temperature": (0.0108, 0.0005)}, "stationary as the exact map within 2%; Langevin at T"),
+        ({"change": 0.3}, "not stationary: <y^2> changes by +30% while it is measured"),
+        ({"variance": 1.23, "minimum": 0.1, "potential_distance": 0.11}, "stationary but 23% hotter than the quadratic "
+         "theory: anharmonic; the start was no minimum"),
         ({"fluctuation_dissipation": 0.6}, "not stationary: fluctuation-dissipation ratio 0.6"),
         ({"equilibration": 300}, "NOT EQUILIBRATED: 300 steps before measuring, the slowest direction needs"),
         ({"diverged": 0.01}, "not stationary: replicas left for infinity"),

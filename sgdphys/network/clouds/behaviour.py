@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from sgdphys.network.batches import take
+from sgdphys.network.clouds.generators import forked_generator, generator_of
 from sgdphys.network.functional import batch_statistics_layer
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def behaviour_of(objective: Objective) -> Behaviour:
     buffers = {name: buffer.clone() for name, buffer in model.buffers.items()}
     device = model.initial.device
     samples = take(objective.inputs, slice(0, min(objective.n_samples, _SAMPLES)))
-    with torch.no_grad(), torch.random.fork_rng():
-        before = _generator_state(device)
+    with torch.no_grad(), forked_generator(device):
+        before = generator_of(device).get_state()
         model.call(model.pieces(model.initial), samples, buffers)
-        random = not torch.equal(before, _generator_state(device))
+        random = not torch.equal(before, generator_of(device).get_state())
     changed = (name for name, buffer in model.buffers.items() if not torch.equal(buffer, buffers[name]))
     mixes = batch_statistics_layer(model.module) is not None or (objective.obstacle is not None and not random)
     return Behaviour(tuple(changed), random, mixes)
@@ -48,11 +49,7 @@ def behaviour_of(objective: Objective) -> Behaviour:
 
 def _draws(objective: Objective) -> bool:
     device = objective.model.initial.device
-    with torch.no_grad(), torch.random.fork_rng():
-        before = _generator_state(device)
+    with torch.no_grad(), forked_generator(device):
+        before = generator_of(device).get_state()
         objective.sample_losses(objective.model.initial, slice(0, 1))
-        return not torch.equal(before, _generator_state(device))
-
-
-def _generator_state(device: torch.device) -> torch.Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+        return not torch.equal(before, generator_of(device).get_state())

@@ -30,7 +30,7 @@ __all__ = ["Engine", "Resources", "chosen_engine", "teams_of"]
 Engine: TypeAlias = 'Literal["auto", "vectorised", "compiled", "loop", "processes"]'
 _ENGINES = ("auto", "vectorised", "compiled", "loop", "processes")
 _SMALL = 200_000  # bytes of activations of one replica's step below which stacking always wins
-_SHORT = 60  # steps of a run in which timing would take a tenth of it
+_SHORT = 200  # steps of a run of which checking and timing would take a noticeable part
 _TIMED_STEPS = 3
 _TIMED_LOOPS = 2  # replicas of the loop that are timed; the others take as long each
 _MARGIN = 0.95  # of the stacked time that the loop must stay below
@@ -74,9 +74,9 @@ class Resources:
 def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str:
     """Return the engine asked for; for ``"auto"`` the faster one of stacking and looping.
 
-    What cannot be stacked is looped. Small networks are stacked, and in short runs all without convolutions. For others
-    three steps of both are timed, of the loop with two replicas, on copies of the state. Long stacked runs are compiled
-    where that would save a minute.
+    What cannot be stacked is looped. Small networks are stacked; in short runs so are others, but convolutions on a
+    processor, which are looped. Else three steps of both are timed, of the loop with two replicas, on copies of the
+    state. Long stacked runs are compiled where that would save a minute.
 
     Parameters
     ----------
@@ -99,7 +99,9 @@ def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str
     """
     if resources.engine in {"loop", "processes"}:
         return resources.engine
-    if plan.count == 1 and resources.engine == "auto" and not resources.compile:
+    undecided = resources.engine == "auto" and not resources.compile
+    short = plan.last - state.step < _SHORT
+    if undecided and (plan.count == 1 or (short and not _is_small(plan) and _convolves_on_cpu(plan))):
         return "loop"
     obstacle = obstacle_to_stacking(plan.rule, state)
     if obstacle is None:
@@ -118,7 +120,7 @@ def _stacked_engine(plan: TrainingPlan, state: State, resources: Resources) -> s
     if _is_small(plan):
         return _perhaps_compiled(plan, state, resources, None)
     if plan.last - state.step < _SHORT:
-        return "loop" if _convolves(plan) else "vectorised"
+        return "vectorised"
     rows = np.arange(plan.count)
     few = rows[:_TIMED_LOOPS]
     stacked = _seconds(Replicas(plan.rule, rows, state, resources.most_threads), state.step)
@@ -129,8 +131,9 @@ def _stacked_engine(plan: TrainingPlan, state: State, resources: Resources) -> s
     return engine
 
 
-def _convolves(plan: TrainingPlan) -> bool:
-    module = plan.rule.objective.model.module
+def _convolves_on_cpu(plan: TrainingPlan) -> bool:
+    model = plan.rule.objective.model
+    module = model.module if model.initial.device.type == "cpu" else None
     kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
     return module is not None and any(isinstance(layer, kinds) for layer in module.modules())
 

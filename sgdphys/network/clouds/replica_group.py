@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sgdphys.kernels.philox import STREAMS
+from sgdphys.network.clouds.generators import generator_of
 from sgdphys.network.clouds.indices import counter_words
 from sgdphys.network.clouds.minibatches import Minibatches
 from sgdphys.network.clouds.normals import counter_normals
@@ -164,7 +165,7 @@ class ReplicaGroup:
 
     def _step(self, step: int, block: _Block) -> None:
         if block.seeds:
-            torch.manual_seed(block.seeds[step - block.steps.start])
+            generator_of(self._kind["device"]).manual_seed(block.seeds[step - block.steps.start])
         if block.indices is None:
             losses, gradients = self._loss.of_all(self._weights, self._buffers)
         else:

@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol, Self
 
-import torch
-
 from sgdphys.network.clouds.division import divided
+from sgdphys.network.clouds.generators import forked_generator
 from sgdphys.network.clouds.gradients import BatchLoss
 from sgdphys.network.clouds.replica_group import ReplicaGroup
 from sgdphys.network.clouds.snapshots import joined, snapshot_of
@@ -85,7 +84,7 @@ class Replicas:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             if self._rule.behaviour.random:
-                stack.enter_context(torch.random.fork_rng())
+                stack.enter_context(forked_generator(self._rule.objective.model.initial.device))
             stack.enter_context(self._rule.objective.context())
             stack.enter_context(threads_inside(self._division.torch_threads))
             self._pool = stack.enter_context(ThreadPoolExecutor(self._division.workers))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sgdphys.network.clouds.generators import forked_generator
 from sgdphys.network.clouds.gradients import BatchLoss
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["obstacle_to_stacking"]
 
-_SAMPLES = 64
+_SAMPLES = 32
 
 
 def obstacle_to_stacking(rule: Rule, state: State) -> str | None:
@@ -38,7 +39,7 @@ def obstacle_to_stacking(rule: Rule, state: State) -> str | None:
         The reason, in torch's words where it refuses.
     """
     few = state.take(range(min(2, len(state.positions))))
-    with rule.objective.context(), torch.random.fork_rng():
+    with rule.objective.context(), forked_generator(state.positions.device):
         try:
             together = _gradients(rule, few, stacked=True)
         except RuntimeError as error:

@@ -99,9 +99,10 @@ def train(
         ``"float32"`` halves what is stored; such a cloud cannot be continued.
     engine
         ``"vectorised"``: stacked replicas, fast for small networks. ``"loop"``: one after the other, fast for
-        convolutions. ``"processes"``: each of ``threads`` processes has a share of the replicas, for models that hold
-        Python's lock for long; model and loss must be picklable. ``"auto"`` stacks small networks, times both for
-        others and takes the faster one; the attribute ``engine`` tells which. They agree to rounding.
+        convolutions, and for every model. ``"processes"``: each of ``threads`` processes has a share of the replicas,
+        for models that hold Python's lock for long; model and loss must be picklable. ``"compiled"``: as ``compile``.
+        ``"auto"`` loops what torch cannot stack, stacks small networks, times both for others and takes the faster one;
+        the attribute ``engine`` tells which. They agree to rounding.
     threads
         Number of threads, among which the replicas are divided; default all cores.
     devices

@@ -174,3 +174,18 @@ def test_dynamics_of_bad_numbers_are_refused(make, message):
 def test_settings_without_meaning_for_the_dynamics_are_refused(perceptron, sgd, dynamics, message):
     with pytest.raises(ValueError, match=message):
         train(perceptron, sgd, dynamics=dynamics, n_steps=5)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("engine", ["vectorised", "loop", "compiled"])
+@pytest.mark.parametrize("dynamics", [MinibatchDescent(), LangevinDescent(0.1, "batch"), VarianceAmplifiedDescent(3)])
+def test_cuda_follows_the_same_random_numbers(perceptron, classes, dynamics, engine):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
+    cuda = Network(model, torch.nn.CrossEntropyLoss(), classes, weight_decay=0.02, device="cuda")
+    settings = {"dynamics": dynamics, "n_replicas": 5, "n_steps": 30}
+    own = train(perceptron, SGD(0.1, 4), **settings)
+    other = train(cuda.at(perceptron.parameters), SGD(0.1, 4), engine=engine, **settings)
+    np.testing.assert_allclose(other["position"], own["position"], rtol=1e-9, atol=1e-11)
+    shared = train(perceptron, SGD(0.1, 4), devices=["cpu", "cuda"], **settings)
+    np.testing.assert_allclose(shared["position"], own["position"], rtol=1e-9, atol=1e-11)

@@ -20,14 +20,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = [
-    "Estimate",
-    "Prediction",
-    "change_of",
-    "mean_over",
-    "potential_distance_of",
-    "prediction_of",
-    "ratio_of_means",
-]
+    "Estimate", "Prediction", "change_of", "distance_of_covariance", "mean_over", "potential_distance_of",
+    "prediction_of", "ratio_of_means", "refined_prediction",
+]  # fmt: skip
 
 _GROUPS = 20  # of replicas, for the jackknife
 

@@ -101,7 +101,7 @@ def _temperature(row: dict[str, Row], within: str) -> str:
     if heat.judgement == DISAGREES:
         return (
             f"stationary as the exact map within {within}, not as its Langevin limit: variances {relative:+.0%} of "
-            f"those at T = {heat.expected:.3g}, lr lambda is too large"
+            f"those at T = {heat.expected:.3g}, {row['discretisation'].value - 1:+.0%} by lr lambda"
         )
     return (
         f"stationary as the exact map within {within}; Langevin at T = {heat.expected:.3g} within "

@@ -16,6 +16,7 @@ GOOD = [
     Row("variance", "", 1.01, 0.005, 1.0, 0.1),
     Row("effective_temperature", "", 0.0103, 0.00005, 0.01, 0.001),
     Row("noise_growth", "", 1.02, 0.01, 1.0, 0.1),
+    Row("discretisation", "", 1.35, expected=1.0, tolerance=0.1),
     Row("gradient_over_noise", "", 0.03, 0.001, 1.0, relation="<"),
     Row("variance_amplified", "", 0.02, 0.01, 0.0, 0.1),
     Row("tail_index", "", 2.0, 0.02, 2.0, 0.1),
@@ -43,7 +44,7 @@ def verdict(sampling="replacement", **changes):
         ({"variance": 1.5, "noise_growth": 1.2}, "stationary but 50% hotter than the quadratic theory: anharmonic,"),
         ({"variance": 0.8}, "stationary but 20% colder than the quadratic theory: anharmonic; thermal"),
         ({"variance": (1.08, 0.05)}, "stationary; variances 1.08 +- 0.05 of the quadratic theory, not resolved"),
-        ({"effective_temperature": 0.014}, "stationary as the exact map within 2%, not as its Langevin limit"),
+        ({"effective_temperature": 0.014}, "stationary as the exact map within 2%, not as its Langevin limit: var"),
         ({"effective_temperature": (0.0108, 0.0005)}, "stationary as the exact map within 2%; Langevin at T"),
         ({"change": 0.3}, "not stationary: <y^2> changes by +30% while it is measured"),
         ({"variance": 1.23, "minimum": 0.1, "potential_distance": 0.11}, "stationary but 23% hotter than the quadratic "

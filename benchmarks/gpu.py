@@ -128,7 +128,7 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of torch on the processor")
     parser.add_argument("--only", nargs="*", choices=["clouds", "products"], default=["clouds", "products"])
-    parser.add_argument("--compile", action="store_true", help="torch.compile of the stacked models too, minutes each")
+    parser.add_argument("--compile", action="store_true", help="torch.compile too, minutes for each cloud")
     parser.add_argument("--record", action="store_true", help="append to gpu.md")
     arguments = parser.parse_args(given)
     if arguments.device != "cpu" and not torch.cuda.is_available():

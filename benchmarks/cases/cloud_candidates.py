@@ -95,7 +95,8 @@ def candidates(setup: CloudSetup, *, compiled: bool = False) -> list[Candidate]:
     found.append(Candidate("plain torch, a loop over models", plain_loop(setup, looped), looped))
     found.append(Candidate("plain torch, stacked models by vmap", stacked(setup), setup.replicas))
     if compiled:
-        found.append(Candidate("the same, compiled", stacked(setup, compiled=True), setup.replicas))
+        found.append(Candidate("sgdphys, compiled", trained(setup, compile=True), setup.replicas))
+        found.append(Candidate("stacked models, compiled", stacked(setup, compiled=True), setup.replicas))
     return found
 
 

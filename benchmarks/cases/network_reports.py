@@ -26,23 +26,23 @@ ALIGNMENT = (
     "cosine of C and H", "share of tr C along the leading directions of H",
 )  # fmt: skip
 WHY = """\
-The shares of rank cannot be compared as they stand, and most of the difference is known:
+The shares of rank cannot be compared as they stand. What is known of the difference:
 
 - *Precision.* The published rule, eigenvalues above lambda_max * d * epsilon, is that of NumPy's `matrix_rank`. Without
-  the floating type it says nothing: at d = 13,000 it is 1.6e-3 of the largest eigenvalue in float32 and 3e-12 in
-  float64. The columns of both cuts are from the same eigenvalues. In exact arithmetic the rank of C is min(N - 1, d)
-  or close to it.
-- *Number of samples.* C from N samples has at most N - 1 eigenvalues that are not zero, so that N = 2000 images at
-  d = 13,000 cannot give more than 15 % of d, whatever the network. The published figures are from the training sets
-  of 50,000 to 60,000 images.
-- *Network.* Here tanh units and nothing else; there other units and layers, with C taken in eval mode. The same number
-  of parameters is not the same network.
-- *Point.* Here the minimum of a loss with weight decay 5e-3, and a point after some epochs; there points during and at
-  the end of a long training with little weight decay. Near the end of that nearly all images are fitted, most gradients
-  are small, and the spectrum is steeper.
+  the floating type it says nothing: at d = 13,000 the cut is 1.6e-3 of the largest eigenvalue in float32 and 3e-12 in
+  float64. The columns of both cuts are from the same eigenvalues, those of a network and Gram matrix in float64;
+  "computed in float32" has network, gradients and products in float32.
+- *Number of samples.* C from N samples has at most N - 1 eigenvalues that are not zero, and in exact arithmetic nearly
+  as many that are, so that a share of d is a statement about N: 2000 images at d = 13,000 cannot give more than 15 %,
+  whatever the network. MNIST has 60,000 training images, CIFAR-10 50,000.
+- *Network.* Here one hidden layer or two convolutions, tanh units, no dropout, no batch normalisation; there the
+  networks of that paper, with C taken in eval mode. The same number of parameters is not the same network.
+- *Point.* Here the minimum of a loss with weight decay 5e-3, and a point after some epochs of SGD with Nesterov's
+  momentum 0.9 on the same loss; there points after 20, 40 and 100 % of a training with that momentum.
 - *Augmentation* makes every sample a distribution, whose own spread is in C; nothing is augmented here.
 
-The participation ratio and the stable rank need no threshold, and are what to compare between networks.
+The participation ratio and the stable rank need no threshold, and are what to compare between networks. Their own limit
+is N too: from N samples the participation ratio is below N.
 """
 
 

@@ -60,8 +60,9 @@ _NAMES = {
 }
 
 __all__ = [
-    "SGD", "Grid", "Network", "SGDSchedule", "__version__", "analysis", "data", "fokker_planck", "integrators", "landscapes",
-    "network", "noises", "observers", "open", "plots", "schedules", "simulate", "sweep", "sweeps", "theory", "train",
+    "SGD", "Grid", "Network", "SGDSchedule", "__version__", "analysis", "data", "fokker_planck", "integrators",
+    "landscapes", "network", "noises", "observers", "open", "plots", "schedules", "simulate", "sweep", "sweeps",
+    "theory", "train",
 ]  # fmt: skip
 
 

@@ -201,13 +201,13 @@ class GramMaker:
         def record(n: int) -> LayerRecords:
             return record_layers(self.objective, self.point, slice(0, n), layouts=self.layouts)
 
-        return growth_of(record, self.objective.n_samples)
+        return growth_of(record, self.objective.n_samples, self.point.device)
 
     def _gradient_growth(self, names: Sequence[str]) -> Growth:
         def gradients(n: int) -> Tensor:
             return sample_gradients(self.objective, self.point, slice(0, n), names)
 
-        return growth_of(gradients, self.objective.n_samples)
+        return growth_of(gradients, self.objective.n_samples, self.point.device)
 
     def _add_unknown(self, matrix: Tensor, names: Collection[str]) -> None:
         for some in self._parts([name for name in self.unknown if name in names]):

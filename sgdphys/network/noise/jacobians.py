@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
@@ -95,13 +95,13 @@ class SampleJacobian:
         with self.objective.context():
             for part, back in self._parts(v):
                 result += back(part - along)
+                del part, back  # and its graph, before the next one
         return result
 
     def _parts(self, v: Tensor) -> Iterator[tuple[Tensor, _Back]]:
         """Yield J v of each piece of the data with the function w -> J' w of that piece."""
         if self.route == "double":
-            for _, leaf, losses, u, g in self._graphs():
-                yield torch.autograd.grad(g, u, v, retain_graph=True)[0], _backward(losses, leaf)
+            yield from map(partial(_along, v=v), self._graphs())  # holds no graph while the next one is made
         elif self.route == "forward":
             for rows in self._pieces:
                 yield self._dual(rows, v)
@@ -181,6 +181,11 @@ class SampleJacobian:
         u = torch.ones_like(losses, requires_grad=True)
         (g,) = torch.autograd.grad(losses, leaf, u, create_graph=True)
         return rows, leaf, losses, u, g
+
+
+def _along(graph: _Graph, v: Tensor) -> tuple[Tensor, _Back]:
+    _, leaf, losses, u, g = graph
+    return torch.autograd.grad(g, u, v, retain_graph=True)[0], _backward(losses, leaf)
 
 
 def _backward(losses: Tensor, leaf: Tensor) -> _Back:

@@ -157,24 +157,26 @@ class ConvolutionUse:
         return len(self.inputs)
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Return each sample's gradient by some output channels, whole groups where there are several."""
+        """Return each sample's gradient by some output channels, (n, stop - start, ...)."""
         width = self.layer.out_channels // self.layer.groups
         groups = slice(start // width, -(-stop // width))
-        channels = slice(start - groups.start * width, stop - groups.start * width)
-        n_positions = self.slopes[0, :, 0].numel()
-        size = self.inputs.element_size() * n_positions * self._n_weights * (groups.stop - groups.start)
-        parts = [self._rows(some, groups) for some in pieces_of(self.n_samples, size)]
-        return torch.cat(parts)[:, channels]
+        first = start - groups.start * width
+        # of several groups all channels; of one only those asked for, which may be few of very many
+        within = slice(first, first + stop - start) if groups.stop - groups.start == 1 else slice(None)
+        parts = [self._rows(some, groups, within) for some in pieces_of(self.n_samples, self.patch_bytes(groups))]
+        found = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return found if within != slice(None) else found[:, first : first + stop - start]
 
-    @property
-    def _n_weights(self) -> int:
-        return int(self.layer.weight[0].numel())
+    def patch_bytes(self, groups: slice) -> int:
+        """Return the bytes of the patches of one sample in some groups."""
+        n_positions, n_weights = self.slopes[0, :, 0].numel(), self.layer.weight[0].numel()
+        return int(self.inputs.element_size() * n_positions * n_weights * (groups.stop - groups.start))
 
-    def _rows(self, some: slice, groups: slice) -> Tensor:
+    def _rows(self, some: slice, groups: slice, within: slice) -> Tensor:
         n_groups, (n, images) = self.layer.groups, self.inputs[some].shape[:2]
         patches = self._patches(some, groups)
         patches = patches.reshape(n, images, *patches.shape[1:])
-        slopes = self.slopes[some].reshape(n, images, n_groups, -1, patches.shape[-1])[:, :, groups]
+        slopes = self.slopes[some].reshape(n, images, n_groups, -1, patches.shape[-1])[:, :, groups, within]
         result = torch.einsum("nmgop,nmgip->ngoi", slopes, patches)
         return result.reshape(n, -1, *self.layer.weight.shape[1:])
 

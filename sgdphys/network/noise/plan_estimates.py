@@ -60,4 +60,4 @@ def _product(jacobian: SampleJacobian) -> Work:
         return some, some.scattered(zero, zero)
 
     passes = _PASSES_KEPT if route == "double" and len(jacobian.pieces) == 1 else _PASSES[route]
-    return Work(route, growth_of(product, whole.n_samples).peak_of(at_once), passes)
+    return Work(route, growth_of(product, whole.n_samples, jacobian.point.device).peak_of(at_once), passes)

@@ -10,6 +10,7 @@ import torch
 from torch.func import vmap
 
 from sgdphys.network.batches import count, leaves, map_leaves, take
+from sgdphys.network.digests import digests_of
 from sgdphys.network.functional import differentiable_kernels
 from sgdphys.network.losses import sample_values
 from sgdphys.network.memory import WORKING_BYTES, saved_bytes
@@ -63,6 +64,11 @@ class Objective:
         )  # what does not grow with the batch drops out
         own: int = sum(leaf[0].numel() * leaf.element_size() for leaf in leaves(self.inputs))
         return max(kept // (many - few), 0) + own + 64
+
+    @cached_property
+    def digests(self) -> dict[str, str | None]:
+        """Hashes of data, of what is fixed in the model, and of the loss."""
+        return digests_of(self)
 
     def _kept_bytes(self, n_samples: int) -> int:
         point = self.model.initial.clone().requires_grad_()

@@ -276,9 +276,10 @@ class Network(MeasuredNoise, PointEvaluation):
         return validity_of(self, sgd, **options)
 
     def configuration(self) -> dict[str, Any]:
-        """Return what a stored run tells about the network."""
+        """Return what a stored run tells about the network: names, sizes, hashes of its data, fixed parts and loss."""
         sizes = {"dim": self.dim, "n_samples": self.n_samples}
-        return {**self._names, **sizes, "weight_decay": self.weight_decay, "dtype": str(self._point.dtype)}
+        kind = {"weight_decay": self.weight_decay, "dtype": str(self._point.dtype)}
+        return {**self._names, **sizes, **kind, "digests": self._objective.digests}
 
 
 def _decay(weight_decay: float) -> float:

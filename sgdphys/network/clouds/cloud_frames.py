@@ -11,7 +11,7 @@ import xarray as xr
 
 import sgdphys
 from sgdphys import schema
-from sgdphys.errors import StoreError
+from sgdphys.network.clouds.continuation import refuse_another_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,8 +136,7 @@ class StoredFrames:
         self._exists = resume and path.expanduser().exists()
         if self._exists:
             summary = describe_store(path)
-            if summary.attributes.get("configuration") != plan.configuration:
-                raise StoreError(f"{path} belongs to another run; choose another store=, or overwrite=True")
+            refuse_another_run(path, summary.attributes.get("configuration"), plan.configuration)
             refuse_other_random_numbers(path, summary.attributes)
             self.engine, self._complete = summary.attributes.get("engine"), summary.complete
 

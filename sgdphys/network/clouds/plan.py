@@ -13,6 +13,7 @@ from sgdphys.checks import whole_number
 from sgdphys.kernels.philox import check_counters
 from sgdphys.network.clouds.beginning import agreed_count, beginning_of, keys_of
 from sgdphys.network.clouds.behaviour import behaviour_of
+from sgdphys.network.clouds.continuation import check_continuation
 from sgdphys.network.clouds.dynamics import Descent, MinibatchDescent
 from sgdphys.network.clouds.replica_group import Rule
 from sgdphys.network.clouds.settings import settings_of
@@ -147,6 +148,7 @@ def plan_of(
     key = keys_of(seed, point)
     beginning = beginning_of(network, start, count, momentum=settings.momentum)
     settings = settings.for_count(len(beginning.positions))
+    check_continuation(start, network, settings)
     clock = _clock(settings, dynamics, beginning)
     first, dt = beginning.step, clock.time(1) - clock.time(0)
     if isinstance(clock, ScheduledClock):

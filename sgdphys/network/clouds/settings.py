@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sgdphys.network.clouds.dynamics import Descent
     from sgdphys.network.objective import Objective
 
-__all__ = ["ReplicaSettings", "Stretch", "fitted", "settings_of"]
+__all__ = ["ReplicaSettings", "Stretch", "fitted", "settings_of", "settings_told"]
 
 
 class Stretch(NamedTuple):
@@ -161,6 +161,28 @@ def settings_of(sgd: Any, objective: Objective, dynamics: Descent) -> ReplicaSet
     kinds = list(dict.fromkeys(sgd))
     numbers = np.array([kinds.index(each) for each in sgd], dtype=np.int64)
     return ReplicaSettings(tuple(_lasting(each, objective, dynamics) for each in kinds), numbers)
+
+
+def settings_told(told: dict[str, Any]) -> SGD | SGDSchedule | list[SGD] | None:
+    """Return the settings that a configuration holds, as ``ReplicaSettings.configuration`` wrote them.
+
+    Parameters
+    ----------
+    told
+        Plain values, as read back from JSON.
+
+    Returns
+    -------
+    SGD, SGDSchedule, list of SGD, or None
+        As they were given to ``train``; None where there is a hash of many stages only.
+    """
+    if "settings" in told:
+        return [SGD(**told["settings"][kind]) for kind in told["of_replica"]]
+    if "schedule" not in told:
+        return SGD(**told)
+    if not isinstance(told["stages"], list):
+        return None
+    return SGDSchedule([(SGD(lr=lr, batch_size=size, **told["sgd"]), steps) for lr, size, steps in told["stages"]])
 
 
 def _lasting(sgd: SGD, objective: Objective, dynamics: Descent) -> SGDSchedule:

@@ -12,10 +12,10 @@ from sgdphys import schema
 from sgdphys.checks import whole_number
 from sgdphys.network.clouds import dynamics as descents
 from sgdphys.network.clouds.plan import plan_of
+from sgdphys.network.clouds.settings import settings_told
 from sgdphys.network.clouds.training import train
+from sgdphys.network.digests import difference
 from sgdphys.provenance import digest
-from sgdphys.schedules import SGDSchedule
-from sgdphys.sgd import SGD
 from sgdphys.store import open_store
 
 if TYPE_CHECKING:
@@ -97,22 +97,17 @@ def _configuration(source: xr.Dataset, network: Network) -> dict[str, Any]:
     configuration: dict[str, Any] = json.loads(text) if isinstance(text, str) else {}
     if configuration.get("verb") != "train":
         raise ValueError("only a cloud of sgdphys.train can be replayed: its configuration names the random numbers")
-    if configuration["network"] != network.configuration():
-        raise ValueError(
-            f"the cloud is one of {configuration['network']}, the network is {network.configuration()}; give that one"
-        )
+    other = difference(configuration["network"], network.configuration())
+    if other:
+        raise ValueError(f"the cloud is one of a network with other {other}; give that one")
     return configuration
 
 
 def _sgd(told: dict[str, Any]) -> Any:
-    if "settings" in told:
-        return [SGD(**told["settings"][kind]) for kind in told["of_replica"]]
-    if "schedule" not in told:
-        return SGD(**told)
-    if not isinstance(told["stages"], list):
+    sgd = settings_told(told)
+    if sgd is None:
         raise ValueError("the cloud holds a hash of its schedule only; give sgd=")
-    common = told["sgd"]
-    return SGDSchedule([(SGD(lr=lr, batch_size=size, **common), steps) for lr, size, steps in told["stages"]])
+    return sgd
 
 
 def _dynamics(configuration: dict[str, Any]) -> descents.Descent:

@@ -3,22 +3,72 @@
 from __future__ import annotations
 
 import copy
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sgdphys.network.batches import take
+from sgdphys.network.batches import leaves, take
 from sgdphys.network.functional import batch_statistics_layer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from sgdphys.network.objective import Objective
 
-__all__ = ["check_loss", "obstacle_to_samples"]
+__all__ = ["check_evaluation", "check_loss", "explained", "obstacle_to_samples"]
 
 _SAMPLES = 8
 _WAY_OUT = "; call model.eval() first (or Network(..., mode='eval')), or ask for the noise of batches, unit='batch'"
+
+
+def check_evaluation(objective: Objective) -> None:
+    """Refuse model, loss and data that do not fit each other, from a first look at some samples.
+
+    Raises
+    ------
+    ValueError
+        Model or loss fail on the data, or the losses are not finite, no floating numbers or have no gradient.
+    """
+    rows = slice(0, min(objective.n_samples, _SAMPLES))
+    point = objective.model.initial.clone().requires_grad_()
+    with torch.enable_grad(), torch.random.fork_rng():
+        with explained(f"the model cannot be called on the data, inputs {_shapes(objective.inputs)}{_hint(objective)}"):
+            output = objective.outputs_of(point, rows)
+        targets = take(objective.targets, rows)
+        with explained(f"the loss cannot be called on outputs {_shapes(output)} and targets {_shapes(targets)}"):
+            objective.loss(output, targets)
+        losses = objective.losses_of(output, rows)
+    if not (losses.is_floating_point() and losses.requires_grad):
+        raise ValueError(
+            f"the loss has no gradient ({losses.dtype}): it must depend on the parameters through torch operations, "
+            "without detach(), whole numbers or NumPy"
+        )
+    if not bool(torch.isfinite(losses).all()):
+        raise ValueError("the loss of a sample is NaN or infinite at the parameters given; start from others")
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn whatever the user's model or loss raises inside into a ValueError of one line that begins with ``what``."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        reason = (str(error).splitlines() or [""])[0]
+        raise ValueError(f"{what}: {type(error).__name__}: {reason}") from error
+
+
+def _shapes(tree: Any) -> str:
+    return " and ".join(f"{tuple(leaf.shape)}" for leaf in leaves(tree) if isinstance(leaf, torch.Tensor))
+
+
+def _hint(objective: Objective) -> str:
+    whole = objective.model.module is not None and not all(x.is_floating_point() for x in leaves(objective.inputs))
+    return " (whole numbers stay whole, as embeddings want them; give floats to other layers)" if whole else ""
 
 
 def obstacle_to_samples(objective: Objective) -> str | None:
@@ -41,8 +91,19 @@ def obstacle_to_samples(objective: Objective) -> str | None:
     if not _close(together, again):
         return f"the loss of a sample changes from call to call (dropout in training mode?){_WAY_OUT}"
     if not _close(together, alone):
-        return f"the loss of a sample changes with the other samples of its batch{_WAY_OUT}"
+        return f"the loss of a sample changes with the other samples of its batch{_broadcast(objective)}{_WAY_OUT}"
     return None
+
+
+def _broadcast(objective: Objective) -> str:
+    rows = slice(0, min(objective.n_samples, _SAMPLES))
+    with torch.no_grad(), torch.random.fork_rng():
+        output = objective.outputs_of(objective.model.initial, rows)
+    targets = take(objective.targets, rows)
+    tensors = isinstance(output, torch.Tensor) and isinstance(targets, torch.Tensor)
+    if not tensors or output.ndim == targets.ndim or not targets.is_floating_point():
+        return ""
+    return f" (outputs {_shapes(output)} and targets {_shapes(targets)} broadcast against each other?)"
 
 
 def check_loss(objective: Objective, loss: Any) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from sgdphys.network.batches import leaves
+from sgdphys.network.checks import explained
 from sgdphys.network.curvature.hessian import Curvature
 from sgdphys.network.intake import tree_of
 from sgdphys.network.noise.per_sample import gradient_rows, sample_gradients
-from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.tensors import like, numbers_like, to_numpy
 from sgdphys.network.threads import few_threads
 from sgdphys.simulation.memory import refuse_above_memory
 
@@ -107,8 +108,8 @@ class PointEvaluation:
         points = self._rows(x)
         what = f"the dense Hessian at {len(points)} points of {self.dim} parameters"
         refuse_above_memory(2 * len(points) * self.dim**2 * 8, what, "use curvature().top(k)")
-        matrices = np.stack([Curvature(self._sampled, point).dense() for point in points])
-        return self._as_given(torch.as_tensor(matrices).to(points), x)
+        matrices = [torch.as_tensor(Curvature(self._sampled, point).dense()).to(points) for point in points]
+        return self._as_given(torch.cat([points.new_zeros(0, self.dim, self.dim), *(m[None] for m in matrices)]), x)
 
     @few_threads
     def outputs(self, inputs: Any, x: Any = None) -> Any:
@@ -129,10 +130,10 @@ class PointEvaluation:
         Raises
         ------
         ValueError
-            The model returns several tensors.
+            The model cannot be called on the inputs, or returns several tensors.
         """
         samples = tree_of(inputs, self._point.device, self._point.dtype)
-        with torch.no_grad():
+        with torch.no_grad(), explained("the model cannot be called on these inputs"):
             each = [self._objective.outputs(point[None], samples) for point in self._rows(x)]
         if any(len(leaves(output)) != 1 for output in each):
             raise ValueError("the model returns several tensors; call the module itself for its outputs")
@@ -161,7 +162,7 @@ class PointEvaluation:
         return self._objective
 
     def _rows(self, x: Any) -> Tensor:
-        points = self._point[None] if x is None else to_tensor(x, device=self._point.device, dtype=self._point.dtype)
+        points = self._point[None] if x is None else numbers_like("parameters", x, self._point)
         points, d = points if points.ndim == 2 else points[None], self.dim
         if points.ndim != 2 or points.shape[1] != d:
             raise ValueError(f"parameters must have shape (particle, {d}) or ({d},), got {tuple(np.shape(x))}")

@@ -16,7 +16,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FlatFunction", "FlatModel", "batch_statistics_layer", "differentiable_kernels", "selected_parameters"]
+__all__ = [
+    "FlatFunction",
+    "FlatModel",
+    "batch_statistics_layer",
+    "differentiable_kernels",
+    "name_patterns",
+    "selected_parameters",
+]
 
 
 @contextmanager
@@ -96,7 +103,9 @@ class FlatModel(_Flat):
     Raises
     ------
     ValueError
-        The module has no trainable parameter, or none of that name.
+        The module has no trainable parameter, or none of that name; some are complex or not made yet.
+    TypeError
+        It is no module.
     """
 
     def __init__(
@@ -106,6 +115,7 @@ class FlatModel(_Flat):
         dtype: torch.dtype,
         select: tuple[str, ...] | None = None,
     ) -> None:
+        _refuse_other_than_real_modules(module)
         self.module = copy.deepcopy(module).to(device=device, dtype=dtype)
         trainable = {name: p for name, p in self.module.named_parameters() if p.requires_grad}
         if not trainable:
@@ -164,6 +174,17 @@ class FlatModel(_Flat):
         return twin
 
 
+def _refuse_other_than_real_modules(module: Any) -> None:
+    if not isinstance(module, torch.nn.Module):
+        got = f"the class {module.__name__}" if isinstance(module, type) else type(module).__name__
+        raise TypeError(f"model must be a torch.nn.Module, got {got}; Network.from_function takes functions")
+    for name, parameter in module.named_parameters():
+        if torch.nn.parameter.is_lazy(parameter):
+            raise ValueError(f"parameter {name!r} has no shape yet (a lazy layer): call the model on some inputs first")
+        if parameter.is_complex():
+            raise ValueError(f"parameter {name!r} is complex; give its real and imaginary parts as two real ones")
+
+
 class FlatFunction(_Flat):
     """A function (parameters by name, batch) -> losses (n,), called with parameters cut from a flat vector.
 
@@ -200,6 +221,26 @@ class FlatFunction(_Flat):
     def clone(self) -> FlatFunction:
         """Return itself: a function has no state."""
         return self
+
+
+def name_patterns(params: Any) -> tuple[str, ...] | None:
+    """Return one pattern of names or several as a tuple.
+
+    Returns
+    -------
+    tuple of str or None
+        None where all are meant, for None and no pattern.
+
+    Raises
+    ------
+    ValueError
+        One is no text.
+    """
+    if params is None or isinstance(params, str):
+        return None if params is None else (params,)
+    if not isinstance(params, tuple | list) or not all(isinstance(pattern, str) for pattern in params):
+        raise ValueError(f"params must be a pattern of parameter names, as 'layer3.*', or several, got {params!r:.60}")
+    return tuple(params) or None
 
 
 def selected_parameters(parameters: Mapping[str, Tensor], select: tuple[str, ...] | None) -> Mapping[str, Tensor]:

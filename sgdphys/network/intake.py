@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+)
 
 from sgdphys.network.batches import count, leaves
 from sgdphys.network.tensors import to_tensor
@@ -15,7 +24,7 @@ from sgdphys.network.tensors import to_tensor
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ToBatch", "samples_of", "tree_of"]
+__all__ = ["ToBatch", "row_numbers", "samples_of", "tree_of"]
 
 ToBatch: TypeAlias = Callable[[Any], tuple[Any, Any]]
 _ROWS = 256  # of a batch in which a data set without batches is read
@@ -28,7 +37,8 @@ def samples_of(data: Any, to_batch: ToBatch | None, device: torch.device, dtype:
     ----------
     data
         ``(inputs, targets)``; a torch Dataset; a DataLoader, whose shuffling is left out and whose random augmentations
-        are drawn once; a dictionary of arrays; or a list of batches.
+        are drawn once; a dictionary of arrays; or a list of batches. Of a DataLoader with a SubsetRandomSampler the
+        samples are those of the subset, in its order. torch's random state stays as it is.
     to_batch
         Makes the pair (inputs, targets) of a batch of another form. A tuple of inputs is handed to the model as its
         arguments, a dictionary as its keyword arguments. Without it a batch is a pair, or a dictionary whose
@@ -44,10 +54,15 @@ def samples_of(data: Any, to_batch: ToBatch | None, device: torch.device, dtype:
     Raises
     ------
     ValueError
-        A batch is no such pair, the lengths differ, batches do not fit together, there is no sample, or one is not
-        finite.
+        A batch is no such pair, the lengths differ, batches do not fit together, there is no sample, one is not finite,
+        or the sampler of a DataLoader is none whose samples are known.
+    TypeError
+        ``to_batch`` cannot be called.
     """
-    pieces = [_pair(batch, to_batch) for batch in _batches(data)]
+    if not (to_batch is None or callable(to_batch)):
+        raise TypeError(f"to_batch must be a function batch -> (inputs, targets), got {to_batch!r:.60}")
+    with torch.random.fork_rng(devices=[]):
+        pieces = [_pair(batch, to_batch) for batch in _batches(data)]
     if not pieces:
         raise ValueError("data hold no sample")
     joined = [_joined([tree_of(piece[i], device, dtype) for piece in pieces]) for i in (0, 1)]
@@ -56,6 +71,30 @@ def samples_of(data: Any, to_batch: ToBatch | None, device: torch.device, dtype:
     inputs, targets = joined
     _check_lengths(inputs, targets)
     return inputs, targets
+
+
+def row_numbers(data: Any) -> Any:
+    """Return 0, 1, ... for the samples of an array, or of a tuple or dictionary of arrays.
+
+    Returns
+    -------
+    numpy.ndarray
+        (sample,).
+
+    Raises
+    ------
+    ValueError
+        There is no array, or it has no axis.
+    """
+    first = data
+    while isinstance(first, Mapping | tuple) and len(first):
+        first = next(iter(first.values())) if isinstance(first, Mapping) else first[0]
+    if isinstance(first, Mapping | tuple) or np.ndim(first) == 0:
+        raise ValueError(
+            "data must be an array, or a tuple or dictionary of arrays, with the samples on the first axis, got "
+            f"{type(data).__name__}"
+        )
+    return np.arange(len(first))
 
 
 def tree_of(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -72,9 +111,7 @@ def tree_of(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
 
 def _batches(data: Any) -> Iterable[Any]:
     if isinstance(data, DataLoader):
-        if isinstance(data.dataset, IterableDataset):
-            return data
-        return DataLoader(data.dataset, batch_size=data.batch_size or _ROWS, collate_fn=data.collate_fn)
+        return data if isinstance(data.dataset, IterableDataset) else _in_order(data)
     if isinstance(data, IterableDataset):
         return DataLoader(data, batch_size=_ROWS)
     if isinstance(data, Dataset):
@@ -84,9 +121,24 @@ def _batches(data: Any) -> Iterable[Any]:
     return [data]
 
 
+def _in_order(loader: Any) -> Iterable[Any]:
+    """Return the samples that a DataLoader draws from, in the order of its data set, in batches of its size."""
+    batches = loader.batch_sampler  # None where each item of the data set is a batch already
+    sampler = loader.sampler if batches is None else getattr(batches, "sampler", None)
+    usual = batches is None or type(batches) is BatchSampler
+    if not (usual and isinstance(sampler, SequentialSampler | RandomSampler | SubsetRandomSampler)):
+        kind = type(sampler if usual else batches).__name__
+        raise ValueError(f"a DataLoader with {kind} does not tell its data set; give the Dataset, or a list of batches")
+    dataset = loader.dataset
+    if isinstance(sampler, SubsetRandomSampler):
+        dataset = Subset(dataset, list(sampler.indices))
+    size = None if batches is None else batches.batch_size
+    return DataLoader(dataset, batch_size=size, collate_fn=loader.collate_fn)
+
+
 def _is_number_list(data: list[Any]) -> bool:
     # [inputs, targets] written as plain lists, not two batches
-    return len(data) == 2 and all(isinstance(part, list) and not isinstance(part[0], torch.Tensor) for part in data)
+    return len(data) == 2 and all(isinstance(p, list) and p and not isinstance(p[0], torch.Tensor) for p in data)
 
 
 def _pair(batch: Any, to_batch: ToBatch | None) -> tuple[Any, Any]:
@@ -112,6 +164,8 @@ def _joined(trees: list[Any]) -> Any:
     if len(trees) == 1:
         return trees[0]
     first = trees[0]
+    if any(_form(tree) != _form(first) for tree in trees):
+        raise ValueError("batches have different forms; let all hold the same arrays in the data set or in to_batch=")
     if isinstance(first, dict):
         return {name: _joined([tree[name] for tree in trees]) for name in first}
     if isinstance(first, tuple):
@@ -119,11 +173,15 @@ def _joined(trees: list[Any]) -> Any:
     return _concatenated(trees)
 
 
+def _form(tree: Any) -> Any:
+    return sorted(tree) if isinstance(tree, dict) else len(tree) if isinstance(tree, tuple) else None
+
+
 def _concatenated(tensors: list[Tensor]) -> Tensor:
-    shapes = {tuple(tensor.shape[1:]) for tensor in tensors}
+    shapes = {tuple(tensor.shape[1:]) if tensor.ndim else None for tensor in tensors}
     if len(shapes) > 1:
         raise ValueError(
-            f"samples of different batches have different shapes, {' and '.join(map(str, sorted(shapes)[:2]))}; "
+            f"samples of different batches have different shapes, {' and '.join(map(str, sorted(shapes, key=str)[:2]))}; "
             "pad them to one shape in the data set or in to_batch="
         )
     return torch.cat(tensors)

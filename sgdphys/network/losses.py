@@ -36,12 +36,11 @@ def per_sample_loss(loss: Any, device: torch.device, dtype: torch.dtype) -> PerS
     ValueError
         The module sums over the samples.
     TypeError
-        The loss cannot be called.
+        The loss cannot be called, or is a class.
     """
-    if not callable(loss):
-        raise TypeError(
-            f"loss must be a callable (output, target) -> (n,) or a torch loss module, got {type(loss).__name__}"
-        )
+    if not callable(loss) or isinstance(loss, type):
+        got = f"the class {loss.__name__}; call it" if isinstance(loss, type) else type(loss).__name__
+        raise TypeError(f"loss must be a callable (output, target) -> (n,) or a torch loss module, got {got}")
     if not isinstance(loss, torch.nn.Module):
         return loss  # type: ignore[no-any-return]
     module: Any = copy.deepcopy(loss).to(device=device, dtype=dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,13 @@ class Objective:
 
     def summed_losses(self, points: Tensor, rows: slice) -> Tensor:
         """Return the sum of the unregularised losses of some samples at each point, (point,)."""
+        if len(points) > 1:
+            with contextlib.suppress(RuntimeError, ValueError, IndexError, TypeError):  # Python that looks at numbers
+                return self._summed_at_once(points, rows)
+        sums = [self.sample_losses(point, rows).sum() for point in points]
+        return torch.stack(sums) if sums else points.new_zeros(0)
+
+    def _summed_at_once(self, points: Tensor, rows: slice) -> Tensor:
         output = self.outputs(points, take(self.inputs, rows))
         target = map_leaves(lambda leaf: leaf.expand(len(points), *leaf.shape).flatten(0, 1), take(self.targets, rows))
         flat = map_leaves(lambda leaf: leaf.flatten(0, 1), output)

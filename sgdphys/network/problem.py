@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -12,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from sgdphys.checks import whole_number
-from sgdphys.network.checks import check_loss, obstacle_to_samples
+from sgdphys.checks import finite_number, whole_number
+from sgdphys.network.checks import check_evaluation, check_loss, obstacle_to_samples
 from sgdphys.network.curvature.hessian import Curvature, Kind
 from sgdphys.network.evaluation import PointEvaluation
-from sgdphys.network.functional import FlatFunction, FlatModel
-from sgdphys.network.intake import ToBatch, samples_of, tree_of
+from sgdphys.network.functional import FlatFunction, FlatModel, name_patterns
+from sgdphys.network.intake import ToBatch, row_numbers, samples_of
 from sgdphys.network.losses import per_sample_loss
 from sgdphys.network.minimum import minimise
 from sgdphys.network.noise.measurement import MeasuredNoise
 from sgdphys.network.objective import Objective
-from sgdphys.network.tensors import usable_device
+from sgdphys.network.tensors import numbers_like, usable_device, usable_dtype
 from sgdphys.network.threads import few_threads
 from sgdphys.network.twins.kinds import AnyTwin, twin_of_kind
 
@@ -78,12 +77,13 @@ class Network(MeasuredNoise, PointEvaluation):
     Raises
     ------
     ValueError
-        Data of unequal length, empty or not finite; a loss that is not per sample; a pattern that fits no parameter; a
-        weight decay that is negative.
+        Data of unequal length, empty or not finite; a model or loss that fails on them; a loss that is not per sample,
+        not finite or without gradient; a pattern that fits no parameter; a weight decay that is negative.
     TypeError
-        The loss cannot be called.
+        The model is no module, or the loss cannot be called.
     """
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         model: torch.nn.Module,
@@ -97,18 +97,20 @@ class Network(MeasuredNoise, PointEvaluation):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if mode not in {None, "train", "eval"}:
+        if mode not in [None, "train", "eval"]:
             raise ValueError(f"mode must be 'train', 'eval' or None, got {mode!r}")
-        kind: dict[str, Any] = {"device": usable_device(device), "dtype": dtype or torch.float64}
+        kind: dict[str, Any] = {"device": usable_device(device), "dtype": usable_dtype(dtype)}
+        decay = finite_number("weight_decay", weight_decay, sign="not negative")
         samples = samples_of(data, to_batch, **kind)
-        flat = FlatModel(model, **kind, select=(params,) if isinstance(params, str) else tuple(params or ()) or None)
+        flat = FlatModel(model, **kind, select=name_patterns(params))
         if mode is not None:
             flat.set_mode(training=mode == "train")
         names = {"model": type(model).__name__, "loss": getattr(loss, "__qualname__", type(loss).__name__)}
-        self._begin(Objective(flat, per_sample_loss(loss, **kind), *samples, _decay(weight_decay)), names)
+        self._begin(Objective(flat, per_sample_loss(loss, **kind), *samples, decay), names)
         check_loss(self._objective, loss)
 
     @classmethod
+    @torch.inference_mode(False)
     def from_function(
         cls,
         per_sample: Callable[[dict[str, Tensor], Any], Tensor],
@@ -145,23 +147,23 @@ class Network(MeasuredNoise, PointEvaluation):
         TypeError
             ``per_sample`` cannot be called.
         """
-        kind: dict[str, Any] = {"device": usable_device(device), "dtype": dtype or torch.float64}
+        kind: dict[str, Any] = {"device": usable_device(device), "dtype": usable_dtype(dtype)}
+        decay = finite_number("weight_decay", weight_decay, sign="not negative")
         if not isinstance(params, Mapping) or not params:
             raise ValueError(f"params must be a dictionary of arrays by name, got {type(params).__name__}")
         if not callable(per_sample):
             raise TypeError(f"per_sample must be a function (parameters, batch) -> (n,), got {per_sample!r:.60}")
-        start = {
-            name: tree_of(np.asarray(value, float) if not torch.is_tensor(value) else value, **kind)
-            for name, value in params.items()
-        }
-        inputs, numbers = samples_of((data, _row_numbers(data)), None, **kind)
+        point = torch.empty(0, **kind)
+        start = {str(name): numbers_like(f"params[{name!r}]", value, point) for name, value in params.items()}
+        inputs, numbers = samples_of((data, row_numbers(data)), None, **kind)
         network = cls.__new__(cls)
         name = getattr(per_sample, "__qualname__", type(per_sample).__name__)
-        objective = Objective(FlatFunction(per_sample, start), _output_itself, inputs, numbers, _decay(weight_decay))
+        objective = Objective(FlatFunction(per_sample, start), _output_itself, inputs, numbers, decay)
         network._begin(objective, {"model": name, "loss": name})
         return network
 
     def _begin(self, objective: Objective, names: dict[str, str]) -> None:
+        check_evaluation(objective)
         self._objective = replace(objective, obstacle=obstacle_to_samples(objective))
         self._point = objective.model.initial
         self._names = names
@@ -184,10 +186,13 @@ class Network(MeasuredNoise, PointEvaluation):
 
     def at(self, parameters: Any) -> Network:
         """Return the same network at other parameters (d,)."""
+        point = self._rows(parameters)
+        if len(point) != 1:
+            raise ValueError(f"a network is at one point, parameters of shape ({self.dim},), got {len(point)} points")
         other = copy.copy(self)
         for name in ("loss_value", "residual_gradient_norm"):
             other.__dict__.pop(name, None)
-        other._point = self._rows(parameters)[0].clone()
+        other._point = point[0].clone()
         return other
 
     @few_threads
@@ -214,9 +219,8 @@ class Network(MeasuredNoise, PointEvaluation):
         ValueError
             ``tolerance`` or ``max_iterations`` is not positive.
         """
-        if not tolerance > 0:
-            raise ValueError(f"tolerance must be positive, got {tolerance}")
-        whole_number("max_iterations", max_iterations)
+        tolerance = finite_number("tolerance", tolerance, sign="positive")
+        max_iterations = whole_number("max_iterations", max_iterations)
         return self.at(minimise(self._sampled, self._point, tolerance, max_iterations))
 
     def curvature(
@@ -280,19 +284,6 @@ class Network(MeasuredNoise, PointEvaluation):
         sizes = {"dim": self.dim, "n_samples": self.n_samples}
         kind = {"weight_decay": self.weight_decay, "dtype": str(self._point.dtype)}
         return {**self._names, **sizes, **kind, "digests": self._objective.digests}
-
-
-def _decay(weight_decay: float) -> float:
-    if not (math.isfinite(weight_decay) and weight_decay >= 0):
-        raise ValueError(f"weight_decay must be finite and not negative, got {weight_decay}")
-    return float(weight_decay)
-
-
-def _row_numbers(data: Any) -> Any:
-    first = data
-    while isinstance(first, Mapping | tuple):
-        first = next(iter(first.values())) if isinstance(first, Mapping) else first[0]
-    return np.arange(len(first))
 
 
 def _output_itself(output: Tensor, target: Tensor) -> Tensor:  # noqa: ARG001 - the output of a function is its loss

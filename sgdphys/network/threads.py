@@ -43,13 +43,13 @@ def threads_inside(count: int) -> Iterator[None]:
 def few_threads(
     method: Callable[Concatenate[Owner, Arguments], Result],
 ) -> Callable[Concatenate[Owner, Arguments], Result]:
-    """Make a method of an owner of an ``objective`` run with as many threads as its data set keeps busy."""
+    """Make a method of an owner of an ``objective`` run with gradients on and as many threads as its data need."""
 
     @functools.wraps(method)
     def limited(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         data = self.objective
         useful = max(1, data.n_samples * data.bytes_per_sample // _BYTES_PER_THREAD)
-        with threads_inside(min(torch.get_num_threads(), useful)):
+        with threads_inside(min(torch.get_num_threads(), useful)), torch.inference_mode(False), torch.enable_grad():
             return method(self, *args, **kwargs)
 
     return limited

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from sgdphys.network.batches import count, leaves
 from sgdphys.network.intake import samples_of
@@ -24,6 +33,15 @@ class Stream(IterableDataset):
         return iter(zip(torch.tensor(INPUTS), torch.tensor(LABELS), strict=True))
 
 
+class Batches(Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        rows = slice(100 * i, 100 * i + 100)
+        return torch.tensor(INPUTS[rows]), torch.tensor(LABELS[rows])
+
+
 PAIRS = TensorDataset(torch.tensor(INPUTS, dtype=torch.float32), torch.tensor(LABELS))
 FORMS = {
     "arrays": (INPUTS, LABELS),
@@ -33,6 +51,9 @@ FORMS = {
     "data set": PAIRS,
     "loader": DataLoader(PAIRS, batch_size=32),
     "shuffled loader that drops the last batch": DataLoader(PAIRS, batch_size=64, shuffle=True, drop_last=True),
+    "loader of a data set of batches": DataLoader(Batches(), batch_size=None, shuffle=True),
+    "loader with a sampler of batches": DataLoader(PAIRS, batch_sampler=BatchSampler(RandomSampler(PAIRS), 7, False)),
+    "loader with workers": DataLoader(PAIRS, batch_size=32, num_workers=2),
     "stream": Stream(),
 }
 
@@ -43,6 +64,18 @@ def test_every_form_gives_all_samples_in_the_order_of_the_data_set(form):
     assert inputs.dtype == torch.float64 and targets.dtype == torch.int64
     np.testing.assert_allclose(inputs.numpy(), INPUTS, rtol=1e-7)
     np.testing.assert_array_equal(targets.numpy(), LABELS)
+
+
+def test_a_loader_of_a_subset_gives_the_subset():
+    loader = DataLoader(PAIRS, batch_size=2, sampler=SubsetRandomSampler([5, 2, 9]))
+    inputs, _ = samples_of(loader, None, **KIND)
+    np.testing.assert_allclose(inputs.numpy(), INPUTS[[5, 2, 9]], rtol=1e-7)
+
+
+def test_reading_leaves_the_random_state():
+    before = torch.random.get_rng_state()
+    samples_of(DataLoader(PAIRS, batch_size=32, shuffle=True), None, **KIND)
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("data", [Dictionaries(), DataLoader(Dictionaries(), batch_size=70, shuffle=True)])
@@ -74,6 +107,11 @@ def test_batches_of_another_form_are_taken_apart_by_to_batch():
         (DataLoader(TensorDataset(torch.zeros(0, 2), torch.zeros(0))), None, "data hold no sample"),
         ("digits", None, r"must be the pair \(inputs, targets\), a Dataset, a DataLoader or batches, got str"),
         (((), LABELS), None, "need at least one array each"),
+        ([[], []], None, "must be the pair"),
+        (DataLoader(PAIRS, sampler=WeightedRandomSampler([1.0] * 300, 9)), None, "WeightedRandomSampler does not tell"),
+        ([(INPUTS, LABELS), ({"x": INPUTS}, LABELS)], None, "batches have different forms"),
+        ([({"z": INPUTS}, LABELS), ({"x": INPUTS}, LABELS)], None, "batches have different forms"),
+        ([((INPUTS, INPUTS), LABELS), ((INPUTS,), LABELS)], None, "batches have different forms"),
     ],
 )
 def test_what_makes_no_samples_is_refused(data, to_batch, message):

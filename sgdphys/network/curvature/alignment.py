@@ -45,12 +45,14 @@ def alignment_of(
     numbers, errors = _numbers(forms, len(curvature.like))
     projected = np.asarray(directions.T @ to_numpy(images), dtype=float)
     overlap = np.linalg.svd(directions.T @ following["eigenvector"].values, compute_uv=False)
-    along = np.diag(projected) / numbers[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # shares of nothing are NaN
+        along = np.diag(projected) / numbers[1]
+        per_curvature = along / (values / numbers[0])
     variables: dict[str, Any] = {
         "eigenvalue": (schema.MODE, values),
         "projected_noise": ((schema.MODE, "mode_2"), (projected + projected.T) / 2),
         "noise_share": (schema.MODE, along),
-        "noise_curvature_ratio": (schema.MODE, along / (values / numbers[0])),
+        "noise_curvature_ratio": (schema.MODE, per_curvature),
         "principal_cosine": (schema.MODE, np.minimum(overlap, 1.0)),
         **{name: ((), number) for name, number in zip(_NAMES, numbers, strict=True)},
         **{f"{name}_standard_error": ((), error) for name, error in zip(_NAMES, errors, strict=True)},
@@ -102,6 +104,7 @@ def _numbers(forms: _Forms, dim: int) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _ratios(forms: NDArray[np.float64], dim: int) -> NDArray[np.float64]:
     trace_H, trace_C, product, square_H, square_C = forms
-    escape = dim * product / (trace_H * trace_C)
-    cosine = product / np.sqrt(square_H * square_C)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a matrix of zeros lies to no other
+        escape = dim * product / (trace_H * trace_C)
+        cosine = product / np.sqrt(square_H * square_C)
     return np.stack([trace_H, trace_C, product, escape, cosine])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import torch
 import xarray as xr
 
 from sgdphys import schema
-from sgdphys.checks import whole_number
+from sgdphys.checks import finite_number, whole_number
 from sgdphys.network.curvature.probes import Estimate, mean_of_probes, random_signs
-from sgdphys.network.curvature.quadrature import lanczos_quadrature
+from sgdphys.network.curvature.quadrature import Quadrature, lanczos_quadrature
 from sgdphys.network.curvature.spectra import density_of
 from sgdphys.network.curvature.traces import diagonal_probes, exact_diagonal, exact_trace, hutch_plus_plus, hutchinson
 from sgdphys.network.tensors import to_numpy
@@ -90,11 +90,11 @@ class Estimates(ABC):
         ----------
         L. Lin, Y. Saad, C. Yang, SIAM Review 58 (2016) 34; B. Ghorbani, S. Krishnan, Y. Xiao, ICML (2019).
         """
-        whole_number("n_points", n_points)
-        if width is not None and not width > 0:
-            raise ValueError(f"width must be positive, got {width}; leave it out for a hundredth of the range")
-        result = density_of(self._quadrature(n_probes, n_steps, seed), width, n_points)
-        return result.assign_attrs(products=n_probes * min(n_steps, self.dim), dim=self.dim)
+        n_points = whole_number("n_points", n_points)
+        width = None if width is None else finite_number("width", width, sign="positive")
+        quadrature = self._quadrature(n_probes, n_steps, seed)
+        result = density_of(quadrature, width, n_points)
+        return result.assign_attrs(products=quadrature.nodes.size, dim=self.dim)
 
     def trace_of_function(
         self,
@@ -118,13 +118,25 @@ class Estimates(ABC):
         -------
         xr.DataArray
             Zero-dimensional; attribute ``standard_error``.
+
+        Raises
+        ------
+        ValueError
+            A number is not a positive integer, or the function returns no array of the shape that it is given.
         """
         quadrature = self._quadrature(n_probes, n_steps, seed)
         with np.errstate(all="ignore"):  # at nodes of no weight
-            values = quadrature.integrals(function(quadrature.nodes))
+            images = np.asarray(function(quadrature.nodes), dtype=float)
+        if images.shape != quadrature.nodes.shape:
+            raise ValueError(
+                f"function must return a value for each eigenvalue, shape {quadrature.nodes.shape}, got {images.shape}"
+            )
+        with np.errstate(all="ignore"):
+            values = quadrature.integrals(images)
         mean, error = mean_of_probes(self.dim * torch.as_tensor(values))
-        products = n_probes * quadrature.nodes.shape[1]
-        return Estimate(float(mean), float(error), products).as_array("", "trace of a function of a matrix")
+        return Estimate(float(mean), float(error), quadrature.nodes.size).as_array(
+            "", "trace of a function of a matrix"
+        )
 
     def trace(
         self,
@@ -159,7 +171,7 @@ class Estimates(ABC):
             estimate = self._inside(lambda: exact_trace(self.products, self.like))
         else:
             rules = {"hutchinson": hutchinson, "hutch++": hutch_plus_plus}
-            enough_products(method, n_products)
+            n_products = enough_products(method, n_products)
             if method == "hutch++":
                 self._refuse(2 * n_products, "sketch vectors", "take fewer products, or method='hutchinson'")
             estimate = self._inside(lambda: rules[method](self.products, self.like, n_products, seed))
@@ -197,7 +209,7 @@ class Estimates(ABC):
     def _estimated_diagonal(self, method: str, n_products: int, seed: int) -> tuple[Tensor, Tensor]:
         if method != "hutchinson":
             raise ValueError(f"method must be 'exact' or 'hutchinson', got {method!r}")
-        enough_products(method, n_products)
+        n_products = enough_products(method, n_products)
         total = torch.zeros(self.dim, dtype=torch.float64, device=self.like.device)
         square = total.clone()
         for block in diagonal_probes(self.products, self.like, n_products, seed):
@@ -209,26 +221,33 @@ class Estimates(ABC):
     def _refuse(self, count: int, what: str, way_out: str) -> None:
         refuse_above_memory(8 * count * self.dim, f"{count} {what} of {self.dim} parameters", way_out)
 
-    def _quadrature(self, n_probes: int, n_steps: int, seed: int) -> Any:
+    def _quadrature(self, n_probes: int, n_steps: int, seed: int) -> Quadrature:
         starts = random_signs(whole_number("n_probes", n_probes), seed, self.like)
         steps = min(whole_number("n_steps", n_steps), self.dim)
         self._refuse(2 * steps, "Lanczos vectors", "take fewer steps")
-        return self._inside(lambda: lanczos_quadrature(self.products, starts, n_steps))
+        return self._inside(lambda: lanczos_quadrature(self.products, starts, steps))
 
     def _inside(self, work: Callable[[], Result]) -> Result:
         """Do a piece of work; a place to set threads around it."""
         return work()
 
 
-def enough_products(method: str, n_products: int) -> None:
+def enough_products(method: str, n_products: int) -> int:
     """Refuse a method that does not exist, and so few products that there is no standard error.
+
+    Returns
+    -------
+    int
+        The number of products.
 
     Raises
     ------
     ValueError
         The name and the rule.
     """
-    if method not in _FEWEST:
+    if method not in list(_FEWEST):
         raise ValueError(f"method must be 'exact', 'hutchinson' or 'hutch++', got {method!r}")
-    if whole_number("n_products", n_products) < _FEWEST[method]:
+    count = whole_number("n_products", n_products)
+    if count < _FEWEST[method]:
         raise ValueError(f"n_products must be at least {_FEWEST[method]} for method={method!r}, got {n_products}")
+    return count

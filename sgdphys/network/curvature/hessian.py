@@ -17,7 +17,7 @@ from sgdphys.network.curvature.probes import mean_of_probes
 from sgdphys.network.curvature.products import GaussNewtonProducts, HessianProducts, SecondMomentProducts
 from sgdphys.network.curvature.symmetric_operator import SymmetricOperator
 from sgdphys.network.curvature.traces import diagonal_probes, exact_diagonal
-from sgdphys.network.functional import FlatFunction, selected_parameters
+from sgdphys.network.functional import FlatFunction, name_patterns, selected_parameters
 from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import few_threads
 
@@ -100,7 +100,7 @@ class Curvature(SymmetricOperator):
     params: str | tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in _PRODUCTS:
+        if self.kind not in list(_PRODUCTS):
             raise ValueError(f"kind must be one of {', '.join(map(repr, _PRODUCTS))}, got {self.kind!r}")
         if _PRODUCTS[self.kind] is GaussNewtonProducts and isinstance(self.objective.model, FlatFunction):
             raise ValueError(
@@ -193,7 +193,7 @@ class Curvature(SymmetricOperator):
             value = by_layer(self._inside(lambda: exact_diagonal(self.products, self.like)))
             error = torch.zeros_like(value)
         else:
-            enough_products(method, n_products)
+            n_products = enough_products(method, n_products)
             probes = diagonal_probes(self.products, self.like, n_products, seed)
             value, error = mean_of_probes(torch.cat(self._inside(lambda: [by_layer(z) for z in probes]), dim=1))
         pairs = {"layer_trace": value, "layer_trace_standard_error": error}
@@ -207,10 +207,10 @@ class Curvature(SymmetricOperator):
 
     @cached_property
     def _rows(self) -> Tensor | None:
-        if self.params is None:
+        patterns = name_patterns(self.params)
+        if patterns is None:
             return None
         model, rows = self.objective.model, torch.arange(len(self.point), device=self.point.device)
-        patterns = (self.params,) if isinstance(self.params, str) else tuple(self.params)
         parts = dict(zip(model.names, torch.split(rows, list(model.sizes)), strict=True))
         return torch.cat(list(selected_parameters(parts, patterns).values()))
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from sgdphys.checks import finite_number, whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,7 +44,7 @@ def end_eigenpairs(matvec: Callable[[Tensor], Tensor], start: Tensor, k: int, en
     """
     if end not in {"largest", "smallest", "both"}:
         raise ValueError(f"end must be 'largest', 'smallest' or 'both', got {end!r}")
-    if end == "both" and 2 * k > len(start):
+    if end == "both" and 2 * whole_number("k", k, least=0) > len(start):
         raise ValueError(f"k must lie between 1 and half the dimension {len(start)} for end='both', got {k}")
     ends = []
     if end != "smallest":
@@ -91,17 +93,21 @@ def leading_eigenpairs(
     Raises
     ------
     ValueError
-        ``k`` is not between 1 and d.
+        ``k`` is not between 1 and d, ``tolerance`` is negative or not finite, or ``max_iterations`` not positive.
 
     References
     ----------
     C. Paige, J. Inst. Math. Appl. 18 (1976) 341; B. Parlett, "The symmetric eigenvalue problem", chapter 13.
     """
     dim = len(start)
+    k = whole_number("k", k, least=0)
     if not 1 <= k <= dim:
         raise ValueError(f"k must lie between 1 and the dimension {dim}, got {k}")
-    tolerance = max(tolerance, _ROUNDING * torch.finfo(start.dtype).eps)
-    search = _Search(matvec, tolerance, min(dim, max_iterations or dim))
+    limit = dim if max_iterations is None else min(dim, whole_number("max_iterations", max_iterations))
+    tolerance = max(
+        finite_number("tolerance", tolerance, sign="not negative"), _ROUNDING * torch.finfo(start.dtype).eps
+    )
+    search = _Search(matvec, tolerance, limit)
     values, vectors = search.run(start, k, start.new_zeros((dim, 0)))
     while vectors.shape[1] < dim and not search.stopped_early:
         unseen = torch.randn(dim, generator=search.generator, dtype=start.dtype).to(start)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import xarray as xr
 
+from sgdphys.checks import whole_number
 from sgdphys.network.memory import WORKING_BYTES
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Estimate", "columns_at_once", "mean_of_probes", "random_signs", "sign_blocks"]
+__all__ = ["Estimate", "columns_at_once", "generator_of", "mean_of_probes", "random_signs", "sign_blocks"]
 
 _MOST = 64  # vectors in a product
 
@@ -37,6 +38,13 @@ def columns_at_once(dim: int) -> int:
     return max(1, min(_MOST, WORKING_BYTES // (8 * dim)))
 
 
+def generator_of(seed: int) -> torch.Generator:
+    """Return torch's generator with a seed from 0 to 2^63 - 1; ValueError for another."""
+    if whole_number("seed", seed, least=0) >= 2**63:
+        raise ValueError(f"seed must be below 2^63, got {seed}")
+    return torch.Generator().manual_seed(int(seed))
+
+
 def sign_blocks(count: int, seed: int, like: Tensor) -> Iterator[Tensor]:
     """Yield ``count`` columns of random signs in blocks (d, block); the first do not depend on how many are drawn.
 
@@ -47,7 +55,7 @@ def sign_blocks(count: int, seed: int, like: Tensor) -> Iterator[Tensor]:
     Tensor
         +1 or -1, of the dtype and on the device of ``like`` (d,).
     """
-    generator, dim = torch.Generator().manual_seed(seed), len(like)
+    generator, dim = generator_of(seed), len(like)
     for start in range(0, count, columns_at_once(dim)):
         size = min(columns_at_once(dim), count - start)
         block = torch.stack([torch.randint(2, (dim,), generator=generator, dtype=torch.int8) for _ in range(size)])

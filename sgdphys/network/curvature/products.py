@@ -167,7 +167,7 @@ class GaussNewtonProducts(_PieceProducts):
     def _forward_image(self, rows: slice, v: Tensor) -> Tensor:
         leaf = self._leaf()
         tree = self.objective.outputs_of(leaf, rows)
-        moving = [z.requires_grad for z in leaves(tree)]
+        moving = [_moves(z) for z in leaves(tree)]
         slope, moved = self._slope(tree, rows)
 
         def outputs(x: Tensor) -> tuple[Tensor, ...]:

@@ -37,7 +37,7 @@ class Routes:
     """
 
     def __init__(self, routes: Mapping[str, Product], wanted: str) -> None:
-        if wanted not in {"auto", *routes}:
+        if wanted not in ["auto", *routes]:
             raise ValueError(f"route must be 'auto', {' or '.join(map(repr, routes))}, got {wanted!r}")
         self.candidates = dict(routes) if wanted == "auto" else {wanted: routes[wanted]}
         self.taken: str | None = None

@@ -16,7 +16,8 @@ from sgdphys.checks import whole_number
 from sgdphys.network.curvature.alignment import alignment_of
 from sgdphys.network.curvature.estimates import Estimates
 from sgdphys.network.curvature.lanczos import end_eigenpairs
-from sgdphys.network.tensors import like, to_numpy, to_tensor
+from sgdphys.network.curvature.probes import generator_of
+from sgdphys.network.tensors import like, numbers_like, to_numpy
 from sgdphys.simulation.memory import refuse_above_memory
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class SymmetricOperator(Estimates):
 
     def matvec(self, v: Any) -> Any:
         """Return A v for ``v`` (d,), or A V for ``v`` (d, k), as the same kind of array."""
-        columns = to_tensor(v, device=self.like.device, dtype=self.like.dtype)
+        columns = numbers_like("v", v, self.like)
+        if columns.ndim not in {1, 2} or len(columns) != self.dim or not columns.numel():
+            raise ValueError(f"v must have shape ({self.dim},) or ({self.dim}, k), got {tuple(columns.shape)}")
         work = self.product if columns.ndim == 1 else self.products
         return like(v, self._inside(lambda: work(columns)))
 
@@ -96,9 +99,9 @@ class SymmetricOperator(Estimates):
         Raises
         ------
         ValueError
-            ``k`` or ``end`` is out of range.
+            ``k``, ``end``, ``tolerance``, ``max_iterations`` or ``seed`` is out of range.
         """
-        generator = torch.Generator().manual_seed(seed)
+        generator = generator_of(seed)
         start = torch.randn(self.dim, generator=generator, dtype=self.like.dtype).to(self.like)
         options = {"tolerance": tolerance, "max_iterations": max_iterations}
         pairs = self._inside(lambda: end_eigenpairs(self.product, start, k, end, **options))
@@ -141,16 +144,21 @@ class SymmetricOperator(Estimates):
         Raises
         ------
         ValueError
-            The noise has another dimension.
+            The noise is no such matrix or has another dimension, or a number is out of range.
 
         References
         ----------
         Z. Zhu, J. Wu, B. Yu, L. Wu, J. Ma, "The anisotropic noise in stochastic gradient descent", ICML (2019).
         """
+        if not (hasattr(noise, "dim") and hasattr(noise, "matvec")):
+            kind = type(noise).__name__
+            raise ValueError(
+                f"alignment needs the noise as network.noise() gives it, or a SymmetricOperator, got {kind}"
+            )
         if noise.dim != self.dim:
             raise ValueError(f"the noise has {noise.dim} parameters, the {self.name} {self.dim}; take the same of both")
         if n_probes is not None:
-            whole_number("n_probes", n_probes)
+            n_probes = whole_number("n_probes", n_probes)
         other = noise if isinstance(noise, SymmetricOperator) else GivenOperator.of(noise)
         return self._inside(lambda: alignment_of(self, other, k, n_probes, seed))
 

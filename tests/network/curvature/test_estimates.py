@@ -177,5 +177,13 @@ def test_requests_that_make_no_sense_are_refused():
         operator.diagonal("hutch++")
     with pytest.raises(ValueError, match="n_probes must be a positive integer, got 0"):
         operator.density(0)
-    with pytest.raises(ValueError, match="width must be positive, got 0"):
+    with pytest.raises(ValueError, match="width must be positive and finite, got 0"):
         operator.density(width=0)
+    with pytest.raises(ValueError, match="width must be positive and finite, got inf"):
+        operator.density(width=np.inf)
+    with pytest.raises(ValueError, match="seed must be an integer, not negative, got -1"):
+        operator.trace("hutchinson", seed=-1)
+    with pytest.raises(ValueError, match=r"function must return a value for each eigenvalue, shape \(2, 5\), got \(\)"):
+        operator.trace_of_function(lambda _values: 3.0, 2)
+    assert operator.trace("hutchinson", n_products=4.0) == pytest.approx(5)
+    assert operator.density(2, 5.0, n_points=11.0).sizes["spectrum_value"] == 11

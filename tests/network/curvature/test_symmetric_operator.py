@@ -79,3 +79,38 @@ def test_ends_out_of_range_are_refused():
         diagonal(np.ones(4)).top(1, end="middle")
     with pytest.raises(ValueError, match="k must lie between 1 and half the dimension 4 for end='both', got 3"):
         diagonal(np.ones(4)).top(3, end="both")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"k": 2.5}, "k must be"),
+        ({"k": True}, "k must be"),
+        ({"tolerance": np.nan}, "tolerance must be finite and not negative"),  # went on for ever
+        ({"max_iterations": 0}, "max_iterations must be a positive integer"),
+        ({"seed": "a"}, "seed must be an integer"),
+        ({"seed": 2**70}, "seed must be below"),
+    ],
+)
+def test_settings_that_are_no_numbers_are_refused(options, message):
+    operator = GivenOperator(lambda v: v, torch.zeros(8, dtype=torch.float64))
+    with pytest.raises(ValueError, match=message):
+        operator.top(**{"k": 2, **options})
+
+
+@pytest.mark.parametrize("v", [np.ones(7), np.ones((2, 8)), np.ones((8, 0)), np.ones((8, 2, 2)), 1.0, None, "a"])
+def test_products_refuse_vectors_of_another_shape(v):
+    with pytest.raises(ValueError, match="v must"):
+        GivenOperator(lambda columns: columns, torch.zeros(8, dtype=torch.float64)).matvec(v)
+
+
+def test_alignment_with_no_noise_is_no_number(perceptron):
+    still = GivenOperator(lambda v: 0 * v, perceptron.curvature().like)
+    aligned = perceptron.curvature().alignment(still, k=2)
+    assert (
+        aligned["escape_indicator"] == 0
+        and np.isnan(aligned["escape_ratio"])
+        and np.isnan(aligned["noise_share"]).all()
+    )
+    with pytest.raises(ValueError, match="alignment needs the noise as network"):
+        perceptron.curvature().alignment(np.eye(perceptron.dim))

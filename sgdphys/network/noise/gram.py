@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
-from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum
+from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum, working_bytes
 from sgdphys.network.noise.layer_records import LayoutError, record_layers
-from sgdphys.network.noise.layer_uses import BLOCK_BYTES
 from sgdphys.network.noise.peak_memory import Growth, growth_of
 from sgdphys.network.noise.per_sample import sample_gradients
 from sgdphys.network.noise.plans import Work
@@ -99,6 +98,14 @@ class GramMaker:
     def _matrices(self, groups: Sequence[Collection[str]]) -> list[Tensor]:
         n = self.objective.n_samples
         results = [self.point.new_zeros(n, n) for _ in groups]
+        total = self._add_known(results, groups)
+        for matrix, names in zip(results, groups, strict=True):
+            self._add_unknown(matrix, names)
+            self._check_sum(matrix, names, total)
+        return results
+
+    def _add_known(self, results: Sequence[Tensor], groups: Sequence[Collection[str]]) -> dict[str, Tensor]:
+        """Add the products by the layers to the matrix of each group; return the gradient of all samples by name."""
         total: dict[str, Tensor] = {}
         for rows, others, first, second in pairs(self.record_rows, self._records, self.keeps_records):
             if rows is others:
@@ -107,10 +114,7 @@ class GramMaker:
                 for name, with_bias in _parameters(first, names):
                     shape = self._shapes[name]
                     add_block(matrix, rows, others, products(first.uses[name], second.uses[name], shape, with_bias))
-        for matrix, names in zip(results, groups, strict=True):
-            self._add_unknown(matrix, names)
-            self._check_sum(matrix, names, total)
-        return results
+        return total
 
     def norms(self, names: Collection[str]) -> dict[str, Tensor]:
         """Return the squared norms (n,) of the per-sample gradients by each of some parameters."""
@@ -169,10 +173,16 @@ class GramMaker:
         """Return the bytes of a Gram matrix by the layers from pieces of so many samples."""
         n, size = self.objective.n_samples, self.point.element_size()
         kept = self.record_growth.kept_of(n if keep else min(at_once * 2, n))
-        block = min(3 * at_once**2 * size, 3 * BLOCK_BYTES // 2) + at_once**2 * size
+        block = max(
+            (working_bytes(uses, at_once, self._shapes[name]) for name, uses in self._few_uses.items()), default=0
+        )
         block += 2 * self.objective.dim * size if at_once < n else 0  # the summed gradient, to check the sum with
         making = self.record_growth.peak_of(at_once) + (kept if at_once < n else 0)
         return n**2 * size + max(making, kept + block, n**2 * 8 if size != 8 else 0)
+
+    @cached_property
+    def _few_uses(self) -> dict[str, list[Use]]:
+        return self._records(slice(0, min(2, self.objective.n_samples))).uses
 
     def gradient_rows(self, names: Sequence[str]) -> list[slice]:
         """Return the pieces of the data set, two of which have their gradients by these parameters at once."""
@@ -190,7 +200,7 @@ class GramMaker:
             growth = self._gradient_growth(some)
             more = growth.kept_of(cuts[0].stop) if len(cuts) > 1 else 0
             kept = growth.kept_of(cuts[0].stop) + cuts[0].stop ** 2 * size
-            held = max(held, n**2 * size + more + max(growth.peak_of(cuts[0].stop), kept))
+            held = max(held, n**2 * size + self.point.nbytes + more + max(growth.peak_of(cuts[0].stop), kept))
         route = f"layers ({len(self.known)} of {len(self._shapes)} parameter tensors)"
         return Work(route, held, passes)
 

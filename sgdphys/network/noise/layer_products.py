@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from sgdphys.network.noise.layer_uses import EmbeddingUse, LinearUse, pieces_of
+from sgdphys.network.noise.layer_uses import (
+    BLOCK_BYTES,
+    ConvolutionUse,
+    DirectUse,
+    EmbeddingUse,
+    LinearUse,
+    pieces_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
     from sgdphys.network.noise.layer_uses import Use
 
-__all__ = ["products", "squared_norms", "sum_of_squares", "weighted_sum"]
+__all__ = ["products", "squared_norms", "sum_of_squares", "weighted_sum", "working_bytes"]
 
 _Factored: TypeAlias = LinearUse | EmbeddingUse
 
@@ -54,6 +61,33 @@ def products(first: Sequence[Use], second: Sequence[Use], shape: torch.Size, wit
     if with_bias and one is not None and other is not None:
         result.addmm_(one.slopes.sum(dim=1), other.slopes.sum(dim=1).T)
     return result
+
+
+def working_bytes(uses: Sequence[Use], n: int, shape: torch.Size) -> int:
+    """Return the bytes beside the uses that ``products`` of n samples with n others takes, its result included.
+
+    Parameters
+    ----------
+    uses
+        Uses of the same kind, of any number of samples.
+    n
+        Number of samples.
+    shape
+        Shape of the parameter.
+
+    Returns
+    -------
+    int
+        Bytes, without small change.
+    """
+    one, size = _factored(uses), uses[0].rows(0, 1).element_size()
+    if one is not None and one.slopes.shape[1] ** 2 * sum(shape) < shape.numel():
+        each = n * (2 * one.slopes.shape[1] ** 2 + 1) * size
+        return min(n * each, max(3 * BLOCK_BYTES // 2, each)) + n**2 * size
+    n_rows = min(shape[0], max(1, BLOCK_BYTES // max(n * shape[1:].numel() * 8, 1)))
+    block = 0 if isinstance(uses[0], DirectUse) else n * n_rows * shape[1:].numel() * size
+    patches = [use.patch_bytes(slice(0, 1)) for use in uses if isinstance(use, ConvolutionUse)]
+    return block + max((min(n * each, max(BLOCK_BYTES, each)) for each in patches), default=0) + n**2 * size
 
 
 def squared_norms(uses: Sequence[Use], shape: torch.Size) -> Tensor:

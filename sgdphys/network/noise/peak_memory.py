@@ -71,7 +71,9 @@ def growth_of(compute: Callable[[int], Any], n_samples: int, device: torch.devic
     """
     few = max(min(_FEW, n_samples // 2), n_samples // _SHARES[0], 1)
     more = max(min(_MORE, n_samples), n_samples // _SHARES[1])
-    (low, low_kept), (high, high_kept) = (levels_and_kept(partial(compute, n), device) for n in (few, more))
+    (high, high_kept), (low, low_kept) = (levels_and_kept(partial(compute, n), device) for n in (more, few))
+    if len(low) != len(high):  # the first also did what is done once
+        high, high_kept = levels_and_kept(partial(compute, more), device)
     if len(low) != len(high):  # other operations: the peaks alone can be compared
         low, high = low.max(keepdims=True), high.max(keepdims=True)
     kept = _line(np.array([low_kept]), np.array([high_kept]), few, more)[:, 0]

@@ -37,6 +37,9 @@ def measured_peak(compute):
         classifier(
             linear(20, 64), torch.nn.Tanh, linear(64, 64), torch.nn.Tanh, linear(64, 3), n_samples=600, n_features=20
         ),
+        classifier(
+            linear(20, 900), torch.nn.Tanh, linear(900, 90), torch.nn.Tanh, linear(90, 3), n_samples=300, n_features=20
+        ),
         classifier(linear(20, 8), torch.nn.Tanh, linear(8, 3), n_samples=600, n_features=20, dtype=torch.float64),
         classifier(
             lambda: torch.nn.Unflatten(1, (1, 5, 4)),
@@ -48,13 +51,13 @@ def measured_peak(compute):
             n_features=20,
         ),
     ],
-    ids=["perceptron", "float64", "convolution"],
+    ids=["perceptron", "many parameters", "float64", "convolution"],
 )
-def test_the_plan_is_within_a_fifth_of_the_measured_peak(network):
+def test_the_plan_is_what_the_allocator_reports(network):
     noise, v = network.noise(), torch.zeros(network.dim)
     plan = noise.plan()
     noise.trace()  # the mean gradient is remembered
-    assert plan.gram.n_bytes == pytest.approx(measured_peak(noise.gram), rel=0.2)
+    assert plan.gram.n_bytes == pytest.approx(measured_peak(noise.gram), rel=0.1)
     assert plan.matvec.n_bytes == pytest.approx(measured_peak(lambda: noise.matvec(v)), rel=0.05)
 
 

@@ -57,13 +57,16 @@ class Case:
 
 _CONVOLUTION = {"kind": "convolution", "tolerance": 1e-3, "epochs": 10, "judged_lr": 0.02}
 _SHORT = (("rank", 5), ("n_steps", 450), ("svag", ()))
+_LONG = (("n_replicas", 64), ("rank", 10), ("n_steps", 1500), ("svag", (1, 2)))
 _MANY, _FEW = (("n_replicas", 64), *_SHORT), (("n_replicas", 32), *_SHORT)
 CASES = {
     "mnist-mlp": Case("MLP 196-64-10, MNIST 14x14", "mnist", "perceptron", 2000),
     "fashion-mlp": Case("MLP 196-64-10, Fashion-MNIST 14x14", "fashion-mnist", "perceptron", 2000),
     "mnist-cnn": Case("CNN of 8, 16 channels, MNIST 14x14", "mnist", n_train=1000, judged=_MANY, **_CONVOLUTION),
-    "cifar-cnn": Case("CNN of 8, 16 channels, CIFAR-10 part", "cifar10", n_train=400, judged=_FEW, **_CONVOLUTION),
-    "mnist-mlp-7": Case("MLP 49-64-10, MNIST 7x7", "mnist", "perceptron", 5000, size=7),
+    "cifar-cnn": Case(
+        "CNN of 8, 16 channels, CIFAR-10 part", "cifar10", n_train=400, lr=0.005, judged=_FEW, **_CONVOLUTION
+    ),
+    "mnist-mlp-7": Case("MLP 49-64-10, MNIST 7x7", "mnist", "perceptron", 5000, size=7, judged=_LONG),
 }
 
 

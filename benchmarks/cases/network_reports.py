@@ -47,7 +47,7 @@ is N too: from N samples the participation ratio is below N.
 
 
 def percent(rank: float, dim: int) -> str:
-    return f"{int(rank)} ({100 * rank / dim:.2g} %)"
+    return f"{int(rank)} ({100 * rank / dim:.3g} %)"
 
 
 def spectrum_row(numbers: dict[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ _FEWEST_NULLS = 5
 _SCAN = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _SIGNIFICANT = 4.0  # standard errors
 _COPIES = 5  # of the draws, that are in memory at once
+_CANCELLED = 1e-12  # of the sizes in a sum, below which nothing but rounding is left of it
 
 
 def tail_index(
@@ -67,13 +68,15 @@ def tail_index(
         ``tail_index_of_direction`` at the sum length nearest to the root of n, in the attribute ``block_length``;
         ``tail_index_rise`` to there from the shortest sums (NaN if they are the shortest); ``heavier_than_gaussian``,
         z > 4 at ``block_length``; ``stable_tail``, heavier and a rise below 4 standard errors. ``hill_index``, the tail
-        exponent of the largest sqrt(n) norms of the vectors, with the same null; ``left_out_directions``.
+        exponent of the largest sqrt(n) norms of the vectors, with the same null (infinite where all are equal);
+        ``left_out_directions``: those where a draw is exactly zero or the draws of a sum cancel to rounding. A
+        logarithm has no value there; noise of a few values in fixed steps does so, and has no tail.
 
     Raises
     ------
     ValueError
-        The draws are no finite numbers (draw, coordinate), fewer than 40 (80 to symmetrise), or all directions have an
-        exact zero among them; a block length lies out of range or ``n_null`` is below 5.
+        The draws are no finite numbers (draw, coordinate), fewer than 40 (80 to symmetrise), or all directions are left
+        out; a block length lies out of range or ``n_null`` is below 5.
     MemoryLimitError
         Draws and Gaussian noise do not fit into memory.
 
@@ -82,7 +85,7 @@ def tail_index(
     Mohammadi, Mohammadpour & Ogata 2015, Metrika 78, 549; Hill 1975, Ann. Statist. 3, 1163; Simsekli, Sagun &
     Gurbuzbalaban 2019, arXiv:1901.06053.
     """
-    noise, left_out = _checked_draws(draws, symmetrise)
+    noise = _checked_draws(draws, symmetrise)
     lengths = _checked_lengths(block_lengths, len(noise))
     nulls = whole_number("n_null", n_null)
     if nulls < _FEWEST_NULLS:
@@ -91,7 +94,7 @@ def tail_index(
         _COPIES * noise.nbytes, f"the tail index of draws of shape {noise.shape}", "project them on fewer directions"
     )
     rng = np.random.default_rng(whole_number("seed", seed, least=0))
-    noise = noise[rng.permutation(len(noise))]
+    noise, left_out = _without_lattices(noise[rng.permutation(len(noise))], lengths)
     root = _gaussian_root(noise)
     found = _measure(noise, lengths)
     null = [_measure(rng.normal(size=(len(noise), len(root))) @ root, lengths) for _ in range(nulls)]
@@ -120,7 +123,7 @@ class _Measured:
     hill: float
 
 
-def _checked_draws(draws: Any, symmetrise: bool) -> tuple[Array, int]:
+def _checked_draws(draws: Any, symmetrise: bool) -> Array:
     noise = number_array("draws", draws)
     noise = noise[:, None] if noise.ndim == 1 else noise
     if noise.ndim != 2 or not noise.shape[1]:
@@ -134,10 +137,27 @@ def _checked_draws(draws: Any, symmetrise: bool) -> tuple[Array, int]:
         raise ValueError(
             f"the tail index needs at least {_FEWEST_DRAWS} draws, got {len(noise)}: draw more minibatches"
         )
+    return noise
+
+
+def _without_lattices(noise: Array, lengths: tuple[int, ...]) -> tuple[Array, int]:
+    """Return the directions where no draw and no sum is zero but for rounding, and the number of the others."""
     kept = np.all(noise != 0, axis=0)
+    for length in lengths:
+        blocks = _blocks(noise, length)
+        kept &= np.all(np.abs(blocks.sum(axis=1)) > _CANCELLED * np.abs(blocks).sum(axis=1), axis=0)
     if not kept.any():
-        raise ValueError("every direction has an exact zero among its draws, which has no logarithm: project the noise")
+        raise ValueError(
+            "in every direction a draw is exactly zero or the draws of a sum cancel, and zero has no logarithm: such "
+            "noise takes few values; project it on directions where it takes many"
+        )
     return noise[:, kept], int(np.count_nonzero(~kept))
+
+
+def _blocks(values: Array, length: int) -> Array:
+    """Return consecutive draws in blocks (block, draw, coordinate)."""
+    count = len(values) // length
+    return values[: count * length].reshape(count, length, values.shape[1])
 
 
 def _checked_lengths(block_lengths: Sequence[int] | None, n_draws: int) -> tuple[int, ...]:
@@ -168,11 +188,9 @@ def _measure(noise: Array, lengths: tuple[int, ...]) -> _Measured:
 
 
 def _inverse_indices(noise: Array, logs: Array, length: int) -> tuple[Array, Array, float, float]:
-    count = len(noise) // length
-    blocks = (count, length, noise.shape[1])
-    sums = noise[: count * length].reshape(blocks).sum(axis=1)
-    growth = (np.log(np.abs(sums)) - logs[: count * length].reshape(blocks).mean(axis=1)) / np.log(length)
-    together, scale = growth.mean(axis=1), 1 / np.sqrt(count)
+    sums = _blocks(noise, length).sum(axis=1)
+    growth = (np.log(np.abs(sums)) - _blocks(logs, length).mean(axis=1)) / np.log(length)
+    together, scale = growth.mean(axis=1), 1 / np.sqrt(len(sums))
     return growth.mean(axis=0), growth.std(axis=0, ddof=1) * scale, together.mean(), together.std(ddof=1) * scale
 
 
@@ -195,6 +213,7 @@ def _compared(found: _Measured, null: list[_Measured]) -> dict[str, Any]:
     centre = np.mean([one.mean for one in null], axis=0)
     width = np.sqrt(np.mean([one.error_of_mean**2 for one in null], axis=0))
     null_scan, null_spread = _index(centre, width)
+    hill = 1 / found.hill if found.hill > 0 else np.inf
     hills = np.array([1 / one.hill for one in null])
     spread = float(hills.std(ddof=1))
     beyond = np.sqrt(1 + 1 / len(null))
@@ -206,8 +225,8 @@ def _compared(found: _Measured, null: list[_Measured]) -> dict[str, Any]:
         "tail_index_scan_z": (found.mean - centre) / (width * beyond),
         "null_hill_index": hills.mean(),
         "null_hill_index_spread": spread,
-        "hill_index": 1 / found.hill,
-        "hill_index_z": (1 / found.hill - hills.mean()) / (spread * beyond),
+        "hill_index": hill,
+        "hill_index_z": (hill - hills.mean()) / (spread * beyond),
     }
 
 

@@ -119,6 +119,25 @@ def test_more_coordinates_than_draws_and_dead_ones():
     assert np.isnan(tail_index(noise, block_lengths=[2])["tail_index_rise"])
 
 
+def test_noise_in_fixed_steps_is_left_out():
+    """Sums of +-1, or of thirds, are exactly zero now and then, or zero but for rounding: no logarithm."""
+    rng = np.random.default_rng(7)
+    steps = (rng.integers(0, 60, size=2000) - 29.5) / 3  # never 0 itself
+    noise = np.stack([steps, rng.normal(size=2000), rng.choice([-0.1, 0.1], 2000)], axis=1)
+    found = tail_index(noise)
+    assert int(found["left_out_directions"]) == 2
+    alone = tail_index(noise[:, 1:2])
+    assert float(found["tail_index"]) == float(alone["tail_index"])
+    assert np.isfinite(found["tail_index_scan"]).all()
+
+
+def test_vectors_of_one_length_have_no_tail_of_norms():
+    angle = np.random.default_rng(8).uniform(0, 2 * np.pi, 400)
+    found = tail_index(np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    assert float(found["hill_index"]) > 1e6
+    assert not found["heavier_than_gaussian"]
+
+
 def test_one_seed_gives_one_answer():
     noise = np.random.default_rng(5).normal(size=(100, 3))
     first, again, other = (tail_index(noise, seed=seed) for seed in (1, 1, 2))
@@ -133,7 +152,8 @@ def test_one_seed_gives_one_answer():
         (np.ones((39, 2)), {}, "at least 40 draws, got 39"),
         (np.ones((50, 2)), {"symmetrise": True}, "got 25"),
         (np.full((50, 2), np.nan), {}, "not finite"),
-        (np.zeros((50, 2)), {}, "exact zero"),
+        (np.zeros((50, 2)), {}, "exactly zero"),
+        (np.tile([[1.0], [-1.0]], (50, 1)), {}, "the draws of a sum cancel"),
         (np.ones((50, 2)), {"block_lengths": [3]}, "between 2 and 2"),
         (np.ones((50, 2)), {"block_lengths": []}, "between 2 and 2"),
         (np.ones((50, 2)), {"n_null": 4}, "at least 5"),

@@ -76,26 +76,31 @@ def validity_of(
     the expected value (below it, above it), ``"disagrees"`` when none of it is, ``"not resolved"`` between, ``"does
     not apply"`` where theory says nothing. The rows:
 
-    ``temperature`` T = lr/(2B). ``stiffness`` lr lambda_max, to be below the stability limit. ``minimum``:
-    gradient at the point over the noise of one sample. ``equilibration``: steps before measuring, to be more than the
-    slowest direction needs to reach its variance within 1 %. ``diverged``. ``change`` of y^2 from the early to the late
-    frames, 0 if stationary, for shuffled epochs too.
+    ``temperature`` T = lr/(2B). ``stiffness`` lr lambda_max, to be below the stability limit. ``minimum``: gradient at
+    the point over the noise of one sample. ``lowest_curvature`` over the largest, by 150 products with the Hessian at
+    most: below 0 the point is a saddle, within rounding of 0 it may have flat directions. ``equilibration``: steps
+    before measuring, to be more than the slowest direction needs to reach its variance within 1 %. ``diverged``.
+    ``change`` of y^2 from the early to the late frames, 0 if stationary, for shuffled epochs too.
     ``fluctuation_dissipation``: Yaida's first relation along the directions, 1 if *stationary*, thermal or not.
-    ``variance`` over that of the exact map with the constant noise of the point, 1 if the quadratic theory holds (for
-    shuffled epochs their own theory). ``effective_temperature``: T_eff times variance over that of the stochastic
-    equation (Lyapunov), T_eff expected. ``discretisation``: exact map over equation, by theory.
-    ``noise_growth``: tr C in the cloud over that at the point, 1 for constant noise. ``gradient_over_noise``: G/N at
-    equilibrium, to be at most 1 by SVAG's criterion. ``critical_batch_size`` tr C/G.
-    ``variance_amplified``: relative change of the variance from SVAG's limit l to infinity to SGD, expected 0.
-    ``tail_index`` of minibatch noise, by :func:`sgdphys.analysis.tail_index`: heavier than Gaussian noise of the same
-    covariance and the same for all sums (a stable law) disagrees, heavier but lighter in longer sums is not resolved.
+    ``variance`` over that of the exact map with the constant noise of the point, averaged over directions, 1 if the
+    quadratic theory holds (for shuffled epochs their own theory), and ``variance_spread``, the root mean square over
+    directions of what it differs from 1. ``effective_temperature``: T_eff times variance over that of the stochastic
+    equation (Lyapunov), T_eff expected. ``discretisation``: exact map over equation, by theory, and
+    ``largest_discretisation`` along the direction where it is farthest from 1. ``noise_growth``: C_ii in the cloud
+    over that at the point, averaged over directions: 1 for constant noise, and equal to ``variance`` if the loss is
+    quadratic. ``gradient_over_noise``: G/N at equilibrium, to be at most 1 by SVAG's criterion.
+    ``critical_batch_size`` tr C/G. ``variance_amplified``: relative change of the variance from SVAG's limit l to
+    infinity to SGD, expected 0. ``tail_index`` of minibatch noise, by :func:`sgdphys.analysis.tail_index`: heavier than
+    Gaussian noise of the same covariance and the same for all sums (a stable law) disagrees, heavier but lighter in
+    longer sums is not resolved.
     ``participation_ratio``, ``escape_ratio``, ``alignment_cosine`` of the noise, isotropic within a factor of 1 +- 0.5
     expected for a thermal state. ``potential_distance``: root mean square of Phi/T - f/(cT) in three directions from
     the measured covariance, 0 +- 0.1 in the Gibbs state of the loss.
 
-    The verdict follows from the judgements as :func:`sgdphys.network.validity.verdict.verdict_of` says. No matrix of d
-    rows and columns is formed; the cost is that of the runs (SVAG with l takes about l times as many as SGD itself, of
-    two minibatches a step and half as many replicas) and of as many full gradients.
+    With few replicas Student's factor takes the place of 2. The verdict follows from the judgements as
+    :func:`sgdphys.network.validity.verdict.verdict_of` says, and speaks of the directions looked at alone. No matrix
+    of d rows and columns is formed; the cost is that of the runs (SVAG with l takes about l times as many as SGD
+    itself, of two minibatches a step and half as many replicas) and of as many full gradients.
 
     Parameters
     ----------
@@ -105,7 +110,8 @@ def validity_of(
         Constant settings; without replacement and with momentum rows keep their meaning, for shuffled epochs those that
         need a temperature do not apply, and SVAG needs momentum 0.
     rank
-        Leading directions of the Hessian, d at most. Those without positive curvature are left out.
+        Leading directions of the Hessian, d at most. Those without positive curvature or noise are left
+        out.
     n_replicas
         Size of the cloud, at least 4.
     n_steps
@@ -170,7 +176,7 @@ def validity_of(
     spectrum = (schema.MODE, surroundings.eigenvalues, schema.describe("eigenvalue"))
     result = xr.merge(parts, combine_attrs="override").assign(eigenvalue=spectrum)
     return result.assign_attrs(_attributes(network, setting, tolerance, amplifications)).assign_attrs(
-        verdict=verdict_of(rows, sgd, tolerance)
+        verdict=verdict_of(rows, sgd, tolerance, len(surroundings.curvatures), network.dim)
     )
 
 

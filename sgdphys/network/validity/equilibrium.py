@@ -72,8 +72,8 @@ class Equilibrium:
     """What is kept of a cloud, over frames, replicas and directions; replicas that left for infinity are dropped.
 
     ``position`` and ``velocity`` along the directions, counted from the network's point, at ``steps``; of frames with a
-    gradient ``gradient`` and ``later`` (the velocity after the next step) along the directions, ``loss``,
-    ``squared_gradient`` |grad f|^2 and ``squared_noise`` |g_batch - grad f|^2 of the whole vectors.
+    gradient ``gradient`` and ``noise`` g_batch - grad f along the directions, ``loss``, ``squared_gradient``
+    |grad f|^2 and ``squared_noise`` |g_batch - grad f|^2 of the whole vectors.
     """
 
     steps: NDArray[np.int64]
@@ -81,6 +81,7 @@ class Equilibrium:
     velocity: list[Array] = field(default_factory=list)
     next_position: list[Array] = field(default_factory=list)
     gradient: list[Array] = field(default_factory=list)
+    noise: list[Array] = field(default_factory=list)
     loss: list[Array] = field(default_factory=list)
     squared_gradient: list[Array] = field(default_factory=list)
     squared_noise: list[Array] = field(default_factory=list)
@@ -186,6 +187,7 @@ def _keep(
     result.velocity.append(_numbers(before @ V))
     result.next_position.append(_numbers((points[-1] - origin) @ V))
     result.gradient.append(_numbers(slopes @ V))
+    result.noise.append(_numbers((drawn - slopes) @ V))
     result.loss.append(_numbers(losses))
     result.squared_gradient.append(_numbers(slopes.square().sum(dim=1)))
     result.squared_noise.append(_numbers((drawn - slopes).square().sum(dim=1)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sgdphys.network.validity.judgements import AGREES, DISAGREES, UNRESOLVED, Row
+from sgdphys.network.validity.judgements import AGREES, DISAGREES, UNRESOLVED, Row, errors_of
 from sgdphys.network.validity.predictions import (
     Estimate,
     change_of,
@@ -16,6 +16,7 @@ from sgdphys.network.validity.predictions import (
     mean_over,
     potential_distance_of,
     ratio_of_means,
+    spread_over,
 )
 from sgdphys.theory import sde_error
 from sgdphys.theory.linear_maps import stiffness_limit
@@ -39,7 +40,7 @@ _ISOTROPY = 0.5  # relative difference from isotropic noise that still counts as
 _PULL = 1e-3  # gradient over noise of a sample that still counts as a minimum
 _OF_THE_CLOUD = {
     "fluctuation_dissipation", "variance", "noise_growth", "effective_temperature", "gradient_over_noise",
-    "variance_amplified", "potential_distance", "change",
+    "variance_amplified", "potential_distance", "change", "variance_spread",
 }  # fmt: skip
 _NOTHING = Estimate(math.nan, math.nan)
 
@@ -79,9 +80,11 @@ def rows_of(measured: Measured) -> list[Row]:
         *_isotropy(measured),
         _potential(measured),
     ]
-    if measured.run.burn_in >= measured.needed_steps:
+    if measured.cloud is None:
         return rows
-    return [replace(row, settled=UNRESOLVED) if row.key in _OF_THE_CLOUD else row for row in rows]
+    settled = "" if measured.run.burn_in >= measured.needed_steps else UNRESOLVED
+    errors = errors_of(measured.cloud.points().shape[1])
+    return [replace(row, settled=settled, errors=errors) if row.key in _OF_THE_CLOUD else row for row in rows]
 
 
 def _settings(measured: Measured) -> list[Row]:
@@ -106,6 +109,8 @@ def _stationarity(measured: Measured) -> list[Row]:
     return [
         Row("minimum", "gradient at the point / noise of a sample", measured.surroundings.pull, expected=_PULL,
             relation="<", question="stationary"),
+        Row("lowest_curvature", "least curvature / lambda_max, a saddle below 0", *measured.surroundings.lowest, 0.0,
+            relation=">", question="stationary"),
         Row("equilibration", "steps before measuring, and to equilibrium", measured.run.burn_in,
             expected=measured.needed_steps, relation=">", question="stationary"),
         Row("diverged", "share of replicas that left for infinity", measured.lost, expected=0.0, question="stationary"),
@@ -119,24 +124,30 @@ def _stationarity(measured: Measured) -> list[Row]:
 def _temperatures(measured: Measured) -> list[Row]:
     """Return measured variances over those of the map, and the temperature that those of the equation would need."""
     sgd, cloud, prediction = measured.sgd, measured.cloud, measured.prediction
-    over_map = over_equation = _NOTHING
-    discretised = math.nan
+    over_map = over_equation = spread = _NOTHING
+    discretised = stiffest = math.nan
     if cloud is not None and prediction is not None:
         over_map = mean_over(cloud.points(), prediction.variances(cloud.steps))[0]
+        spread = spread_over(cloud.points(), prediction.variances(cloud.steps))
         if prediction.equation is not None:
             over_equation = mean_over(cloud.points(), np.diag(prediction.equation)[None])[0]
     if prediction is not None:
         H, C = np.diag(measured.surroundings.curvatures), measured.surroundings.covariance
-        discretised = float(np.nanmean(sde_error(H, C, sgd)["stationary_variance_ratio"]))
+        ratios = sde_error(H, C, sgd)["stationary_variance_ratio"].values
+        discretised, stiffest = float(np.nanmean(ratios)), float(ratios[np.nanargmax(np.abs(ratios - 1))])
     reason = _SHUFFLED if measured.shuffled else ""
     theory = "shuffle formula" if measured.shuffled else "exact map, constant noise"
     effective = math.nan if measured.shuffled else sgd.effective_temperature
     return [
         Row("variance", f"variance / theory ({theory})", over_map.value, over_map.error, 1.0, measured.tolerance),
+        Row("variance_spread", "the same, its rms deviation from 1 over directions", spread.value, spread.error, 0.0,
+            measured.tolerance),
         Row("effective_temperature", "temperature from variances (Lyapunov)", effective * over_equation.value,
             effective * over_equation.error, effective, measured.tolerance * effective, unit="x^2/loss",
             reason=reason),
         Row("discretisation", "theory: map / stochastic equation", discretised, expected=1.0,
+            tolerance=measured.tolerance, reason=reason),
+        Row("largest_discretisation", "the same, the direction farthest from 1", stiffest, expected=1.0,
             tolerance=measured.tolerance, reason=reason),
     ]  # fmt: skip
 
@@ -153,7 +164,7 @@ def _noise_against_drift(measured: Measured) -> list[Row]:
         factor = size / (1.0 if measured.shuffled else measured.sgd.sampling_factor)
         scale = Estimate(factor * inverse.value, factor * inverse.error)
     return [
-        Row("noise_growth", "tr C at equilibrium / at the point", growth.value, growth.error, 1.0, measured.tolerance,
+        Row("noise_growth", "C along directions: cloud / point", growth.value, growth.error, 1.0, measured.tolerance,
             reason=reason),
         Row("gradient_over_noise", "G/N = |grad f|^2 / (tr C/B), SVAG: <= 1", ratio.value, ratio.error,
             _SVAG_CRITERION, relation="<", reason=reason),
@@ -163,16 +174,14 @@ def _noise_against_drift(measured: Measured) -> list[Row]:
 
 
 def _noise_growth(measured: Measured) -> Estimate:
-    """Return the variance of the batches' gradients in the cloud over that at the network's point."""
-    cloud, moments, sgd = measured.cloud, measured.surroundings.moments, measured.sgd
-    if cloud is None or moments is None:
+    """Return the batches' noise in the cloud over that at the point; a quadratic loss multiplies variances by it."""
+    cloud, sgd, covariance = measured.cloud, measured.sgd, measured.surroundings.covariance
+    if cloud is None:
         return _NOTHING
-    there = np.mean(cloud.squared_noise, axis=0)
-    there = there[np.isfinite(there)]
-    here = sgd.sampling_factor / sgd.batch_size * float(moments["noise_trace"])
-    relative = float(moments["noise_trace_standard_error"]) / float(moments["noise_trace"])
-    value = float(there.mean()) / here
-    return Estimate(value, math.hypot(float(there.std(ddof=1)) / math.sqrt(len(there)) / here, value * relative))
+    at_point = sgd.sampling_factor / sgd.batch_size * np.diag(covariance)
+    each = np.mean(np.mean(np.square(cloud.noise), axis=0) / at_point, axis=1)
+    each = each[np.isfinite(each)]
+    return Estimate(float(each.mean()), float(each.std(ddof=1) / math.sqrt(len(each))))
 
 
 def _refinement(measured: Measured) -> Row:

@@ -10,7 +10,7 @@ import numpy as np
 from sgdphys.theory import stationary_covariance, svag_covariance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Estimate", "Prediction", "change_of", "distance_of_covariance", "mean_over", "potential_distance_of",
-    "prediction_of", "ratio_of_means", "refined_prediction",
+    "prediction_of", "ratio_of_means", "refined_prediction", "spread_over",
 ]  # fmt: skip
 
 _GROUPS = 20  # of replicas, for the jackknife
@@ -105,13 +105,34 @@ def mean_over(points: Array, variances: Array) -> tuple[Estimate, Array, Array]:
     )
 
 
-def change_of(points: Array, variances: Array) -> Estimate:
-    """Return the change of y^2 over its prediction, averaged over directions, from the early to the late frames.
+def spread_over(points: Array, variances: Array) -> Estimate:
+    """Return the root mean square over directions of variance / prediction - 1, without the bias of sampling.
 
     Parameters
     ----------
     points
-        Positions (frame, replica, k) from the network's point on, so that a moving mean counts too.
+        Positions (frame, replica, k).
+    variances
+        Prediction (frame, k).
+
+    Returns
+    -------
+    Estimate
+        Not below 0, and its error by the jackknife over groups of replicas.
+    """
+    return _root_of(points, lambda some: float(np.mean((mean_over(some, variances)[1] - 1) ** 2)))
+
+
+def change_of(points: Array, variances: Array) -> Estimate:
+    """Return the change of y^2 over its prediction, averaged over directions, from the early to the late frames.
+
+    Each replica's y counts from the mean of all others in the late frames: so a mean that still moves counts as well,
+    however far from the start, and without bias, as the error of that mean adds the same to early and late frames.
+
+    Parameters
+    ----------
+    points
+        Positions (frame, replica, k).
     variances
         Prediction (frame, k).
 
@@ -122,10 +143,16 @@ def change_of(points: Array, variances: Array) -> Estimate:
     """
     if len(points) < 2:
         return Estimate(float("nan"), float("nan"))
-    squares = np.mean(points**2 / variances[:, None, :], axis=2)
-    half = len(squares) // 2
-    each = (squares[-half:].mean(axis=0) - squares[:half].mean(axis=0)) / squares.mean()
-    return Estimate(float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))))
+    value, error = _jackknife(points, lambda some: _change(some, variances))
+    return Estimate(value, error)
+
+
+def _change(points: Array, variances: Array) -> float:
+    half, count = len(points) // 2, points.shape[1]
+    late = points[-half:].mean(axis=0)
+    others = (late.sum(axis=0) - late) / (count - 1)
+    squares = np.mean((points - others) ** 2 / variances[:, None, :], axis=(1, 2))
+    return float((squares[-half:].mean() - squares[:half].mean()) / squares.mean())
 
 
 def ratio_of_means(above: Sequence[Array] | Array, below: Sequence[Array] | Array) -> Estimate:
@@ -161,14 +188,7 @@ def potential_distance_of(points: Array, curvatures: Array) -> Estimate:
     Estimate
         d, not below 0, and its error.
     """
-    groups = np.array_split(np.arange(points.shape[1]), min(_GROUPS, points.shape[1]))
-    whole = _squared_distance(points, curvatures)
-    without = np.array([_squared_distance(np.delete(points, group, axis=1), curvatures) for group in groups])
-    count = len(groups)
-    squared = count * whole - (count - 1) * without.mean()
-    error = float(np.sqrt((count - 1) * np.mean((without - without.mean()) ** 2)))
-    distance = float(np.sqrt(max(squared, 0.0)))
-    return Estimate(distance, float(np.sqrt(distance**2 + error) - distance))
+    return _root_of(points, lambda some: _squared_distance(some, curvatures))
 
 
 def distance_of_covariance(covariance: Array, curvatures: Array) -> float:
@@ -176,6 +196,22 @@ def distance_of_covariance(covariance: Array, curvatures: Array) -> float:
     product = curvatures[:, None] * covariance
     squared = len(curvatures) / 2 - np.trace(product) ** 2 / (2 * np.trace(product @ product))
     return float(np.sqrt(max(squared, 0.0)))
+
+
+def _jackknife(points: Array, statistic: Callable[[Array], float]) -> tuple[float, float]:
+    """Return a statistic of a cloud without its bias of order 1/n, and its error, from groups of replicas left out."""
+    groups = np.array_split(np.arange(points.shape[1]), min(_GROUPS, points.shape[1]))
+    without = np.array([statistic(np.delete(points, group, axis=1)) for group in groups])
+    count = len(groups)
+    value = count * statistic(points) - (count - 1) * without.mean()
+    return float(value), float(np.sqrt((count - 1) * np.mean((without - without.mean()) ** 2)))
+
+
+def _root_of(points: Array, squared_of: Callable[[Array], float]) -> Estimate:
+    """Return the root of a square, not below 0, with its error."""
+    squared, error = _jackknife(points, squared_of)
+    root = float(np.sqrt(max(squared, 0.0)))
+    return Estimate(root, float(np.sqrt(root**2 + error) - root))
 
 
 def _squared_distance(points: Array, curvatures: Array) -> float:

@@ -26,7 +26,10 @@ __all__ = ["Surroundings", "surroundings_of"]
 _MOST_SAMPLES = 2048  # whose Gram matrix gives spectrum and participation ratio
 _FEWEST_SAMPLES = 4  # for moments without bias
 _FLAT = 1e-9  # of the largest curvature, below which a direction does not confine
+_SILENT = 1e-12  # of the largest variance of the noise, below which a direction has none but rounding
 _PROBES = 30
+_PRODUCTS = 150  # with the Hessian, at most, in search of its smallest eigenvalue
+_ROUNDING = 1e-6  # of the largest curvature, below which the sign of one is not known
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Surroundings:
     alignment
         ``escape_ratio``, ``alignment_cosine``, with errors.
     pull
-        Norm of the gradient along the directions over the root of tr V'CV; 0 at a minimum.
+        Norm of the gradient over the root of tr C; 0 at a minimum.
+    lowest
+        Smallest eigenvalue of the Hessian that was found, over the largest, and its error: negative at a saddle.
     """
 
     curvatures: Array
@@ -59,6 +64,7 @@ class Surroundings:
     eigenvalues: Array
     alignment: xr.Dataset
     pull: float
+    lowest: tuple[float, float]
 
     @property
     def covariance(self) -> Array:
@@ -91,7 +97,7 @@ def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
     Returns
     -------
     Surroundings
-        Everything along the directions of positive curvature among them.
+        Everything along the directions of positive curvature, and with noise, among them.
 
     Raises
     ------
@@ -114,13 +120,29 @@ def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
         )
     directions = leading["eigenvector"].values[:, confining].astype(np.float64)
     samples = np.asarray(noise.along(directions), dtype=np.float64)
+    noisy = _noisy(samples)
+    values, directions, samples = values[confining][noisy], directions[:, noisy], samples[:, noisy]
     covariance = samples.T @ samples / len(samples)
     warn_of_drift(network, directions, covariance, "the theory leaves it out", 6)
-    noise_of_one = max(float(np.trace(covariance)), np.finfo(float).tiny) ** 0.5
-    pull = float(np.linalg.norm(directions.T @ network.gradient())) / noise_of_one
+    moments, eigenvalues = _noise_as_a_whole(network, seed)
+    trace = max(float(np.trace(covariance)), float(eigenvalues.sum()), np.finfo(float).tiny)
+    pull = float(np.linalg.norm(network.gradient())) / trace**0.5
     count = int(confining.sum())
     alignment = curvature.alignment(noise, count, n_probes=_PROBES if network.dim > _PROBES else None, seed=seed)
-    return Surroundings(values[confining], directions, samples, *_noise_as_a_whole(network, seed), alignment, pull)
+    lowest = _lowest(curvature, float(values[0]), seed)
+    return Surroundings(values, directions, samples, moments, eigenvalues, alignment, pull, lowest)
+
+
+def _noisy(samples: Array) -> NDArray[np.bool_]:
+    """Return the directions with noise: along the others nothing moves, and there is nothing to compare."""
+    sizes = np.mean(samples**2, axis=0)
+    return np.asarray(sizes > _SILENT * sizes.max()) if sizes.max() > 0 else np.ones(len(sizes), bool)
+
+
+def _lowest(curvature: Any, largest: float, seed: int) -> tuple[float, float]:
+    found = curvature.top(1, end="smallest", tolerance=_ROUNDING, max_iterations=_PRODUCTS, seed=seed)
+    value, residual = (float(found[name].values[0]) / largest for name in ("eigenvalue", "residual_norm"))
+    return value, max(residual, _ROUNDING)
 
 
 def _noise_as_a_whole(network: Network, seed: int) -> tuple[xr.Dataset | None, Array]:

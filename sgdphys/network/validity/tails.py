@@ -55,4 +55,7 @@ def tail_of_minibatches(samples: NDArray[np.float64], sgd: SGD, seed: int) -> xr
     sizes = np.sort(np.abs(draws), axis=0)
     gaps = np.count_nonzero(np.diff(sizes, axis=0) > _SAME * sizes[-1], axis=0)
     varied = gaps >= _FEWEST_VALUES
-    return tail_index(draws[:, varied], seed=seed) if varied.any() else None
+    try:
+        return tail_index(draws[:, varied], seed=seed) if varied.any() else None
+    except ValueError:  # a lattice in all directions
+        return None

@@ -206,7 +206,7 @@ def test_replicas_that_leave_are_no_stationary_state():
     with pytest.warns(RuntimeWarning, match="not at a minimum"):
         result = network.validity(SGD(0.45, 1), n_replicas=10, n_steps=3000, svag=(), progress=False)
     assert float(result.sel(row="diverged")["row_value"]) == 1.0
-    assert result.attrs["verdict"] == "not stationary: replicas left for infinity"
+    assert result.attrs["verdict"].startswith("not stationary: replicas left for infinity")
     assert "variance_real" not in result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from sgdphys.analysis import compare
 from sgdphys.errors import DivergenceWarning
 from sgdphys.kernels.philox import key_of
 from sgdphys.network import train
+from sgdphys.network.clouds.training import steady_engine
 from sgdphys.simulation import simulate
 from sgdphys.sweeps.measurements import Prediction
 
@@ -149,9 +150,10 @@ def _train(
         state = {"position": np.tile(network.parameters, (settings.n_replicas, 1))}
         if point.sgd.momentum > 0:
             state["velocity"] = np.zeros_like(state["position"])
+    engine = steady_engine(network, point.sgd, settings.n_replicas)  # of all frames, so that a sweep can be repeated
     for frame in range(writer.frames(point.place), len(steps)):
         if frame > 0:
-            state = _advanced(state, point, measurement, settings, steps[frame - 1 : frame + 1])
+            state = _advanced(state, point, measurement, settings, steps[frame - 1 : frame + 1], engine)
             report(int(steps[frame] - steps[frame - 1]) * settings.n_replicas)
         written = {
             "position": (state["position"] - network.parameters) @ measurement.directions,
@@ -170,6 +172,7 @@ def _advanced(
     measurement: Measurement,
     settings: NetworkSettings,
     steps: NDArray[np.int64],
+    engine: Literal["vectorised", "loop"],
 ) -> dict[str, Array]:
     """Return positions, and velocities with momentum, after training from the first to the second of two steps."""
     cloud = _cloud(state["position"][None], point.sgd.lr * steps[:1], steps[:1])
@@ -183,6 +186,7 @@ def _advanced(
         save_at=1,
         seed=point.seed,
         point=point.place,
+        engine=engine,
         threads=settings.threads,
         progress=False,
     )

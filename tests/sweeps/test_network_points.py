@@ -47,3 +47,15 @@ def test_points_of_a_sweep_draw_noise_of_their_own():
     error = twin["variance_sim_standard_error"].values.max(axis=0)
     assert np.all(difference < 4 * 2**0.5 * error)
     assert np.any(difference > 0.1 * error)
+
+
+def test_the_bits_of_a_sweep_do_not_depend_on_a_clock(monkeypatch):
+    monkeypatch.setattr("sgdphys.network.clouds.engines._SMALL", 0)
+    monkeypatch.setattr("sgdphys.network.clouds.engines._SHORT", 0)
+    monkeypatch.setattr("sgdphys.network.clouds.engines._seconds", None)  # called where two engines are timed
+    generator = np.random.default_rng(1)
+    data = generator.normal(size=(20, 3)), generator.normal(size=20)
+    network = sp.Network(torch.nn.Linear(3, 1, bias=False), lambda y, t: 0.5 * (y[:, 0] - t) ** 2, data)
+    sizes = {"rank": 1, "t1": 2.0, "n_frames": 3, "n_replicas": 4, "n_particles": 4, "n_flatness": 1}
+    one, two = (sweep_network(network, lrs=[0.1], batch_sizes=[4], threads=1, **sizes) for _ in range(2))
+    np.testing.assert_array_equal(one["position"], two["position"])

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from sgdphys.network.clouds.plan import TrainingPlan
     from sgdphys.network.clouds.replica_group import State
 
-__all__ = ["Engine", "Resources", "chosen_engine", "teams_of"]
+__all__ = ["Engine", "Resources", "chosen_engine", "teams_of", "untimed_engine"]
 
 Engine: TypeAlias = 'Literal["auto", "vectorised", "compiled", "loop", "processes"]'
 _ENGINES = ("auto", "vectorised", "compiled", "loop", "processes")
 _SMALL = 200_000  # bytes of activations of one replica's step below which stacking always wins
-_SHORT = 200  # steps of a run of which checking and timing would take a noticeable part
+_SHORT = 200  # steps of a run of which timing would take a noticeable part
+_SHORT_OF_CONVOLUTIONS = 2000  # the same where a first stacked step costs a second, and stacking hardly ever pays
 _TIMED_STEPS = 3
 _TIMED_LOOPS = 2  # replicas of the loop that are timed; the others take as long each
 _MARGIN = 0.95  # of the stacked time that the loop must stay below
@@ -100,8 +101,7 @@ def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str
     if resources.engine in {"loop", "processes"}:
         return resources.engine
     undecided = resources.engine == "auto" and not resources.compile
-    short = plan.last - state.step < _SHORT
-    if undecided and (plan.count == 1 or (short and not _is_small(plan) and _convolves_on_cpu(plan))):
+    if undecided and _surely_looped(plan, plan.last - state.step):
         return "loop"
     obstacle = obstacle_to_stacking(plan.rule, state)
     if obstacle is None:
@@ -110,6 +110,31 @@ def chosen_engine(plan: TrainingPlan, state: State, resources: Resources) -> str
         raise ValueError(f"replicas of this model cannot be stacked ({obstacle}); use engine='loop'")
     _log.info("train: engine 'loop', since replicas cannot be stacked (%s)", obstacle)
     return "loop"
+
+
+def untimed_engine(plan: TrainingPlan, state: State) -> Literal["vectorised", "loop"]:
+    """Return the engine of ``"auto"`` for a short run: no clock is looked at, so that the same run has the same bits.
+
+    Parameters
+    ----------
+    plan
+        The run.
+    state
+        Where all replicas are.
+
+    Returns
+    -------
+    str
+        ``"vectorised"`` or ``"loop"``.
+    """
+    if _surely_looped(plan, 0) or obstacle_to_stacking(plan.rule, state) is not None:
+        return "loop"
+    return "vectorised"
+
+
+def _surely_looped(plan: TrainingPlan, steps: int) -> bool:
+    convolves = steps < _SHORT_OF_CONVOLUTIONS and not _is_small(plan) and _convolves_on_cpu(plan)
+    return plan.count == 1 or convolves
 
 
 def _stacked_engine(plan: TrainingPlan, state: State, resources: Resources) -> str:

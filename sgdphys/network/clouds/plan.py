@@ -15,6 +15,7 @@ from sgdphys.network.clouds.beginning import agreed_count, beginning_of, keys_of
 from sgdphys.network.clouds.behaviour import behaviour_of
 from sgdphys.network.clouds.continuation import check_continuation
 from sgdphys.network.clouds.dynamics import Descent, MinibatchDescent
+from sgdphys.network.clouds.recorded_clouds import recorded_bytes
 from sgdphys.network.clouds.replica_group import Rule
 from sgdphys.network.clouds.settings import settings_of
 from sgdphys.network.recording.settings import Recording
@@ -114,16 +115,16 @@ class TrainingPlan:
 def plan_of(
     network: Network,
     sgd: Any,
-    dynamics: Descent | None,
+    dynamics: Descent | None = None,
     *,
     n_replicas: int | None,
     n_steps: int | None,
-    start: Any,
+    start: Any = None,
     save_at: int | ArrayLike,
-    seed: Any,
-    point: tuple[int, ...],
-    storage: Literal["float64", "float32"],
-    record_potential: bool,
+    seed: Any = 0,
+    point: tuple[int, ...] = (),
+    storage: Literal["float64", "float32"] = "float64",
+    record_potential: bool = False,
     record: Recording | None = None,
     stored: bool = False,
 ) -> TrainingPlan:
@@ -221,6 +222,12 @@ def _check_size(plan: TrainingPlan, *, stored: bool) -> None:
     state = (2 if plan.rule.settings.momentum else 1) * plan.count * plan.network.dim
     item = np.dtype(plan.storage).itemsize
     refuse_above_memory(_COPIES_OF_STATE * 8 * state, f"the state of {plan.count} replicas", "train fewer replicas")
+    recording = plan.rule.recording
+    if recording is not None:
+        what = f"a recording of {plan.count} replicas over {plan.last - plan.beginning.step} steps"
+        way_out = "keep fewer lines and frames (Recording(every=, frames=)), a shorter sketch= or fewer anchors="
+        refuse_above_memory(recorded_bytes(plan, recording), what, way_out)
+        return
     what = f"a cloud of {len(plan.saved)} frames, {plan.count} replicas and {plan.network.dim} parameters"
     way_out = "save fewer frames (save_at=), or use storage='float32' or store="
     refuse_above_memory(0 if stored else item * state * len(plan.saved), what, way_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import xarray as xr
 
 import sgdphys
 from sgdphys import schema
-from sgdphys.network.recording.channels import AXES
+from sgdphys.network.recording.channels import AXES, SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,42 @@ if TYPE_CHECKING:
 
     from sgdphys.network.clouds.plan import TrainingPlan
     from sgdphys.network.clouds.snapshots import Snapshot
+    from sgdphys.network.recording.settings import Recording
 
-__all__ = ["recorded_cloud"]
+__all__ = ["recorded_bytes", "recorded_cloud"]
+
+
+def recorded_bytes(plan: TrainingPlan, recording: Recording) -> int:
+    """Return the bytes that a recording of all replicas takes at its end, with what it compares positions with.
+
+    Parameters
+    ----------
+    plan
+        The run.
+    recording
+        What is kept of it.
+
+    Returns
+    -------
+    int
+        Twice the rows, which are joined at the end, and two copies of the parameters.
+    """
+    first, last, dim = plan.beginning.step, plan.last, plan.network.dim
+    lines = last // recording.every - first // recording.every
+    frames = last // recording.frames - first // recording.frames + (first == 0)
+    directions = 0 if recording.basis is None else recording.directions.shape[1]
+    anchors = sum(
+        recording.keeps_anchor(step) for step in _candidates(recording.anchors, last) if first <= step <= last
+    )
+    state = dim * (2 if plan.rule.settings.momentum else 1)
+    rows = len(SCALARS) * lines + (recording.sketch + directions) * frames + state * anchors
+    return plan.rule.objective.model.initial.element_size() * plan.count * (2 * rows + 2 * dim)
+
+
+def _candidates(per_decade: int, last: int) -> set[int]:
+    """Return the steps up to ``last`` among which the anchors are."""
+    powers = range(math.ceil(per_decade * math.log10(last)) + 1 if per_decade else 0)
+    return {0} | {round(10 ** (power / per_decade)) for power in powers}
 
 
 def recorded_cloud(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sgdphys.errors import DivergenceWarning
 from sgdphys.network.clouds.cloud_frames import frames_for
-from sgdphys.network.clouds.engines import Engine, Resources
+from sgdphys.network.clouds.engines import Engine, Resources, untimed_engine
 from sgdphys.network.clouds.plan import plan_of
 from sgdphys.network.clouds.run import run
 from sgdphys.theory.linear_maps import stiffness_limit
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sgdphys.schedules import SGDSchedule
     from sgdphys.sgd import SGD
 
-__all__ = ["train"]
+__all__ = ["steady_engine", "train"]
 
 
 def train(
@@ -157,6 +157,28 @@ def train(
         cloud = frames.finish() if getattr(frames, "complete", False) else run(plan, frames, resources, progress)
     _warn_of_divergence(plan, cloud)
     return cloud
+
+
+def steady_engine(network: Network, sgd: SGD, n_replicas: int) -> Literal["vectorised", "loop"]:
+    """Return the engine for a cloud that is trained piece by piece: found without timing, the same whenever asked.
+
+    Parameters
+    ----------
+    network
+        The network; its point does not matter.
+    sgd
+        Settings of all replicas.
+    n_replicas
+        Size of the cloud.
+
+    Returns
+    -------
+    str
+        ``"vectorised"`` or ``"loop"``.
+    """
+    plan = plan_of(network, sgd, n_replicas=n_replicas, n_steps=1, save_at=1)
+    state = plan.beginning.state(network, plan.rule.behaviour, momentum=plan.rule.settings.momentum)
+    return untimed_engine(plan, state)
 
 
 def _engine_of(start: Any) -> Any:

@@ -3,6 +3,7 @@ import logging
 import numpy as np
 import pytest
 import torch
+from network_models import network_with
 
 from sgdphys import SGD
 from sgdphys.errors import DivergenceWarning
@@ -17,6 +18,7 @@ from sgdphys.network import (
 )
 from sgdphys.network.clouds import engines, gradients
 from sgdphys.network.clouds.plan import plan_of
+from sgdphys.network.clouds.training import steady_engine
 
 ENGINES = [
     {"engine": "vectorised"},
@@ -93,6 +95,18 @@ def test_a_replica_that_is_lost_leaves_the_bits_of_the_others(quartic, resources
     np.testing.assert_array_equal(cloud["position"].values[:, [0, 2, 3]], calm[:, [0, 2, 3]])
 
 
+@pytest.mark.parametrize("resources", [{"compile": True}, {"compile": True, "devices": ["cpu", "cpu"]}])
+def test_a_compiled_replica_that_is_lost_leaves_the_bits_of_the_others(quartic, traced, resources):
+    settings = {"n_steps": 12, "save_at": 4, **resources}
+    start = np.array([[0.5], [0.6], [-0.7], [0.3]])
+    calm = train(quartic, SGD(0.1, 2), start=start, **settings)["position"].values
+    start[1] = 300.0
+    with pytest.warns(DivergenceWarning, match="1 of 4 replicas left for infinity"):
+        cloud = train(quartic, SGD(0.1, 2), start=start, **settings)
+    assert cloud["diverged"].values.tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(cloud["position"].values[:, [0, 2, 3]], calm[:, [0, 2, 3]])
+
+
 @pytest.mark.slow  # two interpreters that import torch
 def test_processes_compute_the_same(quartic):
     start = np.array([[0.5], [300.0], [-0.7], [0.3]])
@@ -119,6 +133,7 @@ def test_auto_stacks_small_networks_and_times_others(perceptron, convolution, mo
     assert train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4).attrs["engine"] == "loop"
     assert train(perceptron, SGD(0.1, 4), n_replicas=3, n_steps=4).attrs["engine"] == "vectorised"
     monkeypatch.setattr(engines, "_SHORT", 0)
+    monkeypatch.setattr(engines, "_SHORT_OF_CONVOLUTIONS", 0)
     before = convolution.parameters
     for seconds, engine in (((1.0, 0.1), "loop"), ((0.1, 1.0), "vectorised")):
         own = iter(seconds)
@@ -129,10 +144,24 @@ def test_auto_stacks_small_networks_and_times_others(perceptron, convolution, mo
     monkeypatch.undo()
     monkeypatch.setattr(engines, "_SMALL", 0)
     monkeypatch.setattr(engines, "_SHORT", 0)
+    monkeypatch.setattr(engines, "_SHORT_OF_CONVOLUTIONS", 0)
     timed = train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4)
     np.testing.assert_array_equal(timed["position"].values[0, 0], before)
     plain = train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4, engine="loop")
     np.testing.assert_allclose(timed["position"], plain["position"], rtol=1e-11, atol=1e-13)
+
+
+def test_the_engine_of_a_cloud_in_pieces_asks_no_clock(perceptron, convolution, monkeypatch):
+    monkeypatch.setattr(engines, "_SMALL", 0)
+    monkeypatch.setattr(engines, "_seconds", None)
+    sgd = SGD(0.1, 4, momentum=0.5)
+    assert steady_engine(perceptron, sgd, 3) == "vectorised" and steady_engine(perceptron, sgd, 1) == "loop"
+    assert steady_engine(convolution, sgd, 3) == "loop"
+    assert steady_engine(network_with("gru"), sgd, 3) == "loop"
+    cloud = train(convolution, sgd, n_replicas=2, n_steps=300, save_at=1)
+    assert cloud.attrs["engine"] == "loop"  # stacking hardly ever pays, and would cost a second to find out
+    monkeypatch.undo()
+    assert steady_engine(convolution, sgd, 3) == "vectorised"
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from sgdphys import SGD
+from sgdphys.errors import MemoryLimitError
 from sgdphys.network import GradientDescent, train
+from sgdphys.network.clouds.plan import plan_of
+from sgdphys.network.clouds.recorded_clouds import recorded_bytes
 from sgdphys.network.recording.settings import Recording
 
 MOMENTUM = SGD(0.1, 6, momentum=0.5)
@@ -58,3 +61,19 @@ def test_losses_and_gradient_norms_are_those_of_the_minibatch(perceptron, engine
 def test_a_recording_takes_the_place_of_frames(perceptron, settings, message):
     with pytest.raises(ValueError, match=message):
         train(perceptron, MOMENTUM, n_replicas=2, n_steps=3, **settings)
+
+
+@pytest.mark.parametrize("sgd", [SGD(0.1, 6), MOMENTUM])
+def test_the_memory_of_a_recording_is_foreseen(perceptron, directions, sgd):
+    record = Recording(every=2, frames=3, sketch=8, basis=directions, anchors=3)
+    half = train(perceptron, sgd, n_replicas=5, n_steps=7)
+    for start, n_steps in ((None, 60), (half, 30)):
+        settings = {"start": start, "n_replicas": 5, "n_steps": n_steps, "save_at": 0, "record": record}
+        result = train(perceptron, sgd, **settings)
+        kept = sum(result[name].nbytes for name in result if "particle" in result[name].dims and name != "diverged")
+        assert recorded_bytes(plan_of(perceptron, sgd, **settings), record) == 2 * kept + 2 * 5 * 31 * 8
+
+
+def test_a_recording_larger_than_memory_is_refused_before_it_starts(perceptron):
+    with pytest.raises(MemoryLimitError, match=r"a recording of 1000 replicas over 1000000000 steps.* fewer lines"):
+        train(perceptron, MOMENTUM, n_replicas=1000, n_steps=10**9, record=Recording())

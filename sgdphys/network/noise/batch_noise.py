@@ -20,7 +20,7 @@ from sgdphys.kernels.philox import key_of
 from sgdphys.network.batches import take
 from sgdphys.network.clouds.indices import IndexStream
 from sgdphys.network.losses import sample_values
-from sgdphys.network.noise.gram import add_block, cut, pairs
+from sgdphys.network.noise.data_pieces import add_block, cut, pairs
 from sgdphys.network.noise.plans import memory_limit
 from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import few_threads

@@ -36,7 +36,7 @@ class NoiseCovariance(SampleGradients):
 
     def product(self, v: Tensor) -> Tensor:
         """Return C v for a tensor (d,)."""
-        scattered = self._jacobian.scattered(self._wide(v), self._mean)
+        scattered = self._jacobian.scattered(self._wide(v))
         return self._narrow(scattered) * (self.correction / self.n_samples)
 
     def to_scipy(self) -> LinearOperator:

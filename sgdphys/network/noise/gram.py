@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 
+from sgdphys.network.noise.data_pieces import add_block, cut, pairs
 from sgdphys.network.noise.layer_products import products, squared_norms, sum_of_squares, weighted_sum, working_bytes
 from sgdphys.network.noise.layer_records import LayoutError, record_layers
 from sgdphys.network.noise.peak_memory import Growth, growth_of
@@ -15,7 +16,7 @@ from sgdphys.network.noise.per_sample import sample_gradients
 from sgdphys.network.noise.plans import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torch import Tensor
 
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from sgdphys.network.noise.layer_uses import Use
     from sgdphys.network.objective import Objective
 
-__all__ = ["GramMaker", "add_block", "cut", "pairs"]
+__all__ = ["GramMaker"]
 
 _TRIAL_SAMPLES = 4
 _DIVISIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # numbers of pieces that are tried
-_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -273,30 +273,3 @@ def _explains(records: LayerRecords, name: str, uses: Sequence[Use], weights: Te
     exact = records.gradients[name]
     found, size = weighted_sum(uses, weights, exact.shape), squared_norms(uses, exact.shape).sqrt() @ weights.abs()
     return bool((found - exact).norm() <= torch.finfo(exact.dtype).eps ** 0.6 * size)
-
-
-def pairs(
-    pieces: Sequence[slice], make: Callable[[slice], _Made], keep: bool = False
-) -> Iterator[tuple[slice, slice, _Made, _Made]]:
-    """Yield all pairs of pieces with what is made of them, each pair once; without ``keep`` two exist at a time."""
-    kept: dict[int, _Made] = {}
-    for index, rows in enumerate(pieces):
-        first = make(rows)
-        yield rows, rows, first, first
-        for earlier in range(index):
-            yield rows, pieces[earlier], first, kept[earlier] if keep else make(pieces[earlier])
-        if keep:
-            kept[index] = first
-
-
-def add_block(matrix: Tensor, rows: slice, others: slice, part: Tensor) -> None:
-    """Add a block to a symmetric matrix, and its transpose on the other side of the diagonal."""
-    matrix[rows, others] += part
-    if rows is not others:
-        matrix[others, rows] += part.T
-
-
-def cut(count: int, max_bytes: int, bytes_each: int) -> list[slice]:
-    """Return pieces of ``count`` things that together take no more than ``max_bytes``, one thing at least."""
-    size = max(1, max_bytes // max(bytes_each, 1))
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

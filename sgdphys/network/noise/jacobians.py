@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
 from torch.autograd import forward_ad
 
+from sgdphys.errors import MemoryLimitError
+from sgdphys.network.batches import take
+from sgdphys.network.memory import WORKING_BYTES
+from sgdphys.network.noise.data_pieces import cut
+from sgdphys.network.noise.peak_memory import growth_of
 from sgdphys.network.noise.per_sample import loop_gradients
+from sgdphys.simulation.memory import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
+    from sgdphys.network.noise.peak_memory import Growth
     from sgdphys.network.objective import Objective
 
     _Graph: TypeAlias = tuple[slice, Tensor, Tensor, Tensor, Tensor]
@@ -31,6 +38,7 @@ logger = logging.getLogger("sgdphys")
 
 _TRIAL_SAMPLES = 2
 _PADDING = "would take the padding of an embedding for a parameter, which torch's backward mode does not"
+_SURELY = 12  # a product over what the loss keeps for its backward pass, with much to spare
 _GRAPH_FACTOR = 4  # the graph of a gradient over that of the loss
 
 
@@ -57,11 +65,17 @@ class SampleJacobian:
         Flat parameters (d,).
     forced
         The route to take; None to choose.
+    max_bytes
+        What products may take at once, beside the vectors given; None for what is usual.
+    at_once
+        Samples of a piece; None for as many as fit.
     """
 
     objective: Objective
     point: Tensor
     forced: Route | None = None
+    max_bytes: int | None = None
+    at_once: int | None = None
 
     @cached_property
     def route(self) -> Route:
@@ -71,7 +85,8 @@ class SampleJacobian:
                 raise ValueError(f"route='forward' {_PADDING}; use route='double'")
             return self.forced
         orders: dict[bool, tuple[Route, ...]] = {True: ("double", "forward"), False: ("forward", "double")}
-        chosen: Route = next((way for way in orders[fits_one_piece(self.objective)] if self._works(way)), "loop")
+        keeps = fits_one_piece(self.objective) and self._fitting("double") >= self.objective.n_samples
+        chosen: Route = next((way for way in orders[keeps] if self._works(way)), "loop")
         logger.info("products with the Jacobian of %d samples: route %s", self.objective.n_samples, chosen)
         return chosen
 
@@ -88,9 +103,40 @@ class SampleJacobian:
                 result += torch.autograd.grad(losses, leaf, w[rows], retain_graph=True)[0]
         return result
 
-    def scattered(self, v: Tensor, mean: Tensor) -> Tensor:
-        """Return J' (J v - m'v) for the mean gradient m, (parameter,), with every piece of the data met once."""
-        along = mean @ v
+    @cached_property
+    def mean(self) -> Tensor:
+        """Mean of the rows of J, (parameter,)."""
+        total = torch.zeros_like(self.point)
+        with self.objective.context():
+            if self.__dict__.get("route") == "double" and len(self._pieces) == 1:
+                total += self._single_graph[-1].detach()
+            else:
+                for rows in self._plain_pieces:
+                    leaf = self.point.detach().clone().requires_grad_()
+                    total += torch.autograd.grad(self.objective.sample_losses(leaf, rows).sum(), leaf)[0]
+        return total / self.objective.n_samples
+
+    def scattered(self, v: Tensor) -> Tensor:
+        """Return J' (J v - m'v) for the mean m of the rows of J, (parameter,), with every piece of the data met once.
+
+        Parameters
+        ----------
+        v
+            (parameter,).
+
+        Returns
+        -------
+        Tensor
+            (parameter,).
+
+        Raises
+        ------
+        MemoryLimitError
+            Even a single sample takes more than ``max_bytes``.
+        """
+        route, pieces = self.route, self._pieces  # chosen or refused before anything is computed
+        logger.debug("product by route %s in %d pieces", route, len(pieces))
+        along = self.mean @ v
         result = torch.zeros_like(self.point)
         with self.objective.context():
             for part, back in self._parts(v):
@@ -155,7 +201,52 @@ class SampleJacobian:
 
     @cached_property
     def _pieces(self) -> list[slice]:
-        return list(self.objective.rows(factor=_GRAPH_FACTOR))
+        n = self.objective.n_samples
+        if self.at_once is not None:
+            return cut(n, self.at_once, 1)
+        fitting = self._fitting(self.route)
+        if not fitting:
+            raise MemoryLimitError(
+                f"products by route {self.route!r} take {readable(self.growth(self.route).peak_of(1))} with one sample "
+                f"at a time, more than the {readable(self.max_bytes or 0)} allowed; raise max_memory="
+            )
+        return cut(n, min(next(self.objective.rows(factor=_GRAPH_FACTOR)).stop, fitting), 1)
+
+    @property
+    def _plain_pieces(self) -> list[slice]:
+        """Pieces for a gradient, which takes less than a product."""
+        if "_pieces" in self.__dict__:
+            return self._pieces
+        free = WORKING_BYTES if self.max_bytes is None else self.max_bytes - 4 * self.point.nbytes
+        return cut(self.objective.n_samples, min(WORKING_BYTES, free), 3 * self.objective.bytes_per_sample)
+
+    def growth(self, route: Route) -> Growth:
+        """Return how the memory of a product by this route grows with the samples of a piece, the mean included."""
+        if route not in self._growths:
+            zero, whole = torch.zeros_like(self.point), self.objective
+
+            def product(n: int) -> Any:
+                inputs, targets = (take(tree, slice(0, n)) for tree in (whole.inputs, whole.targets))
+                some = SampleJacobian(replace(whole, inputs=inputs, targets=targets), self.point, route, at_once=n)
+                return some, some.scattered(zero)
+
+            self._growths[route] = growth_of(product, whole.n_samples, self.point.device)
+        return self._growths[route]
+
+    @cached_property
+    def _growths(self) -> dict[Route, Growth]:
+        return {}
+
+    def _fitting(self, route: Route) -> int:
+        """Return how many samples a piece may have, 0 where even one takes too much."""
+        n, limit = self.objective.n_samples, self.max_bytes
+        surely = _SURELY * n * self.objective.bytes_per_sample + 10 * self.point.nbytes
+        if self.at_once is not None or limit is None or surely <= limit or not self._works(route):
+            return n
+        growth = self.growth(route)
+        return next(
+            (size for size in (-(-n // count) for count in range(1, n + 1)) if growth.peak_of(size) <= limit), 0
+        )
 
     @cached_property
     def _single_graph(self) -> _Graph:
@@ -171,7 +262,7 @@ class SampleJacobian:
         if self.route == "double":
             yield from ((rows, leaf, losses) for rows, leaf, losses, _, _ in self._graphs())
             return
-        for rows in self.objective.rows():
+        for rows in self._pieces:
             leaf = self.point.detach().clone().requires_grad_()
             yield rows, leaf, self.objective.sample_losses(leaf, rows)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-
-from sgdphys.network.batches import take
-from sgdphys.network.noise.jacobians import SampleJacobian
-from sgdphys.network.noise.peak_memory import growth_of
 from sgdphys.network.noise.plans import NoisePlan, Work
 
 if TYPE_CHECKING:
     from sgdphys.network.noise.gram import GramMaker
+    from sgdphys.network.noise.jacobians import SampleJacobian
 
 __all__ = ["plan_of"]
 
@@ -50,14 +45,6 @@ def plan_of(maker: GramMaker, jacobian: SampleJacobian, names: tuple[str, ...]) 
 
 
 def _product(jacobian: SampleJacobian) -> Work:
-    whole, route, at_once = jacobian.objective, jacobian.route, jacobian.pieces[0].stop
-
-    zero = torch.zeros_like(jacobian.point)
-
-    def product(n: int) -> Any:
-        inputs, targets = (take(tree, slice(0, n)) for tree in (whole.inputs, whole.targets))
-        some = SampleJacobian(replace(whole, inputs=inputs, targets=targets), jacobian.point, route)
-        return some, some.scattered(zero, zero)
-
-    passes = _PASSES_KEPT if route == "double" and len(jacobian.pieces) == 1 else _PASSES[route]
-    return Work(route, growth_of(product, whole.n_samples, jacobian.point.device).peak_of(at_once), passes)
+    route, pieces = jacobian.route, jacobian.pieces
+    passes = _PASSES_KEPT if route == "double" and len(pieces) == 1 else _PASSES[route]
+    return Work(route, jacobian.growth(route).peak_of(pieces[0].stop), passes)

@@ -153,11 +153,11 @@ class SampleGradients:
 
     @cached_property
     def _jacobian(self) -> SampleJacobian:
-        return SampleJacobian(self.objective, self.point, self.route)
+        return SampleJacobian(self.objective, self.point, self.route, memory_limit(self.max_memory, self.point))
 
-    @cached_property
+    @property
     def _mean(self) -> Tensor:
-        return self.objective.gradient(self.point[None])[0] - self.objective.weight_decay * self.point
+        return self._jacobian.mean
 
     @cached_property
     def _maker(self) -> GramMaker:

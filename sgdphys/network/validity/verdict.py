@@ -50,7 +50,7 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float, n_directions: in
     ill = _not_judged(row)
     if ill:
         return ill + _start(row)
-    variance = row["variance"]
+    variance, state = row["variance"], _state(row)
     over = (
         f" on the average of {n_directions} of {dim} directions"
         if n_directions > 1
@@ -65,16 +65,16 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float, n_directions: in
     if variance.judgement == DISAGREES:
         warmth = "hotter" if variance.value > 1 else "colder"
         percent = f"{abs(variance.value - 1):.0%}"
-        main = f"stationary but {percent} {warmth} than the quadratic theory{over}: {_cause(row, tolerance)}"
+        main = f"{state} but {percent} {warmth} than the quadratic theory{over}: {_cause(row, tolerance)}"
     elif row["variance_spread"].judgement == DISAGREES:
         main = (
-            f"stationary, with the variances of the exact map{over}, but not in each: they differ by "
+            f"{state}, with the variances of the exact map{over}, but not in each: they differ by "
             f"{row['variance_spread'].value:.0%} (rms)"
         )
     elif sgd.sampling == "shuffle":
-        main = f"stationary as the theory of epoch shuffling says, within {_bound(variance)}{over}; no temperature"
+        main = f"{state} as the theory of epoch shuffling says, within {_bound(variance)}{over}; no temperature"
     else:
-        main = _temperature(row, over)
+        main = _temperature(row, over, state)
     return main + _objections(row) + _thermal(row, sgd, tolerance) + _start(row)
 
 
@@ -98,6 +98,11 @@ def _not_judged(row: dict[str, Row]) -> str:
     return ""
 
 
+def _state(row: dict[str, Row]) -> str:
+    unknown = UNRESOLVED in {row["change"].judgement, row["fluctuation_dissipation"].judgement}
+    return "stationary (not resolved)" if unknown else "stationary"
+
+
 def _cause(row: dict[str, Row], tolerance: float) -> str:
     """Return what the quadratic theory with constant noise misses: noise that grows, or what is left when it has."""
     noise = row["noise_growth"]
@@ -119,9 +124,9 @@ def _beside_noise(row: dict[str, Row], tolerance: float) -> str:
     return judge(variance.value / noise.value, error, 1.0, tolerance, errors=variance.errors)
 
 
-def _temperature(row: dict[str, Row], over: str) -> str:
+def _temperature(row: dict[str, Row], over: str, state: str) -> str:
     heat, along = row["effective_temperature"], row["largest_discretisation"]
-    within = f"stationary as the exact map within {_bound(row['variance'])}{over}"
+    within = f"{state} as the exact map within {_bound(row['variance'])}{over}"
     at = f"Langevin at T = {heat.expected:.3g} within {_bound(heat, heat.expected)}"
     single = f" ({along.value - 1:+.0%} by lr lambda along one)" if along.judgement == DISAGREES else ""
     if heat.judgement == AGREES:

@@ -77,6 +77,8 @@ NAN = float("nan")
         ({"change": (0.08, 0.03), "potential_distance": NAN}, "Langevin at T = 0.01 within 4%; change of <y^2> +8% +- "
          "3% not resolved"),
         ({"variance": 1.23, "minimum": 0.1, "potential_distance": 0.11}, HOT + "anharmonic; the start was no minimum"),
+        ({"variance": 1.23, "change": (0.08, 0.03)}, "stationary (not resolved) but 23% hotter than the quadratic "
+         "theory: anharmonic; change of <y^2> +8% +- 3% not resolved"),
         ({"lowest_curvature": -0.1}, "Langevin at T = 0.01 within 4%; the point is a saddle, with a curvature of -0.1 "
          "lambda_max"),
         ({"lowest_curvature": 0.0, "potential_distance": NAN}, "Langevin at T = 0.01 within 4%; some directions may be "

@@ -125,8 +125,13 @@ class FlatModel(_Flat):
 
     @property
     def keeps_statistics(self) -> bool:
-        """Whether a call changes buffers: running statistics in training mode."""
-        return any(getattr(layer, "track_running_stats", False) and layer.training for layer in self.module.modules())
+        """Whether a call may change buffers: running statistics in training mode, or buffers of a user's own layer."""
+        normalising = (torch.nn.modules.batchnorm._NormBase,)
+        return any(
+            layer.training if isinstance(layer, normalising) else True
+            for layer in self.module.modules()
+            if next(layer.buffers(recurse=False), None) is not None
+        )
 
     def set_mode(self, *, training: bool) -> None:
         """Put the private copy into training or evaluation mode."""

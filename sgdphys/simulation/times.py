@@ -66,7 +66,11 @@ class ScheduledClock:
 
     def steps(self, time: float) -> float:
         """Return the number of steps, not always whole, at which the clock shows a time."""
-        return float(np.interp(time, self._times, np.arange(len(self._times)), left=-1.0, right=len(self._times)))
+        times, count = self._times, len(self._times)
+        unnoticed = 1e-12 * max(abs(times[0]), abs(times[-1]))  # the rounding of a sum of learning rates
+        for end in (times[0], times[-1]):
+            time = end if abs(time - end) <= unnoticed else time
+        return float(np.interp(time, times, np.arange(count), left=-1.0, right=count))
 
     def nearest(self, times: Times) -> Times:
         """Return the nearest steps of an array of times, whole numbers as float64; those beyond the ends lie beyond."""

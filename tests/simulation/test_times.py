@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from sgdphys import SGD, SGDSchedule
 from sgdphys.errors import MemoryLimitError
-from sgdphys.simulation.times import Clock, last_step, saved_steps
+from sgdphys.simulation.times import Clock, ScheduledClock, last_step, saved_steps
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,13 @@ def test_a_clock_tells_the_sum_of_the_steps_taken():
 def test_a_list_of_steps_that_does_not_fit_into_memory_is_refused():
     with pytest.raises(MemoryLimitError, match="save_at: a list of 10000000000000 steps: 320 TB are needed"):
         saved_steps(1e20, 1, 10**13, 0.1)
+
+
+def test_times_summed_up_in_another_order_are_those_of_a_schedule():
+    # the cumulative sum is 9e-16 above the end 5.5; taken as beyond it, the last frame was refused
+    rates = [0.3] * 9 + [0.1] * 8 + [0.2] * 10
+    clock = ScheduledClock(SGDSchedule([(SGD(0.3, 4), 9), (SGD(0.1, 7), 8), (SGD(0.2, 7), 10)]))
+    times = np.append(0.0, np.cumsum(rates))
+    assert times[-1] != clock.time(27)
+    np.testing.assert_array_equal(clock.nearest(times), np.arange(28))
+    assert clock.nearest(np.array([-1e-9, 5.5 + 1e-9])).tolist() == [-1.0, 28.0]

@@ -104,3 +104,40 @@ def test_masks_of_the_loop_do_not_depend_on_the_size_of_the_cloud(dropout):
 def test_a_loss_of_the_whole_data_set_has_no_meaning_under_dropout(dropout):
     with pytest.raises(ValueError, match=r"record_potential .*draws random numbers"):
         train(dropout, SGD(0.1, 1), n_replicas=2, n_steps=2, record_potential=True)
+
+
+class Counting(torch.nn.Module):
+    """A linear map that counts its calls and follows the mean of its inputs, in buffers that it writes or replaces."""
+
+    def __init__(self, *, replaces):
+        super().__init__()
+        self.map, self.replaces = torch.nn.Linear(3, 3), replaces
+        self.register_buffer("calls", torch.zeros(2, dtype=torch.int64))
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x):
+        self.calls += 1
+        mean = 0.9 * self.mean + 0.1 * x.detach().mean(dim=0)
+        if self.replaces:
+            self.mean = mean
+        else:
+            self.mean.copy_(mean)
+        return self.map(x - mean)
+
+
+@pytest.mark.parametrize("engine", ["vectorised", "loop"])
+def test_buffers_of_a_users_layer_start_as_the_user_gave_them(classes, engine):
+    network = Network(Counting(replaces=False), torch.nn.CrossEntropyLoss(), classes)
+    network.configuration()
+    cloud = train(network, SGD(0.1, 4), n_replicas=2, n_steps=5, save_at=6, engine=engine)
+    np.testing.assert_array_equal(cloud["buffer"].values[:, 1, :2], np.arange(6)[:, None] * [1, 1])
+    inputs, mean = torch.tensor(classes[0]), torch.zeros(3, dtype=torch.float64)
+    for rows in IndexStream(key_of(0), 30, 4, "replacement", torch.device("cpu")).draw(0, 5, 1, 1)[:, 0]:
+        mean = 0.9 * mean + 0.1 * inputs[rows].mean(dim=0)
+    np.testing.assert_allclose(cloud["buffer"].values[-1, 1, 2:], mean, rtol=0, atol=1e-14)
+
+
+def test_buffers_that_are_replaced_are_refused(classes):
+    network = Network(Counting(replaces=True), torch.nn.CrossEntropyLoss(), classes)
+    with pytest.raises(ValueError, match=r"in the place of its buffer 'mean', .*self.buffer.copy_"):
+        train(network, SGD(0.1, 4), n_steps=2)

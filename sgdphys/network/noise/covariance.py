@@ -10,12 +10,10 @@ import xarray as xr
 from scipy.sparse.linalg import LinearOperator
 
 from sgdphys import schema
-from sgdphys.errors import MemoryLimitError
 from sgdphys.network.noise.per_sample import sample_gradients
 from sgdphys.network.noise.sample_gradients import SampleGradients
 from sgdphys.network.tensors import by_columns, like, to_numpy, to_tensor
 from sgdphys.network.threads import few_threads
-from sgdphys.simulation.memory import readable, refuse_above_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,9 +99,9 @@ class NoiseCovariance(SampleGradients):
     @few_threads
     def dense(self) -> Matrix:
         """Return C, (d, d); refused with MemoryLimitError when it does not fit into memory."""
-        refuse_above_memory(
-            2 * self.dim**2 * 8, f"the dense covariance of {self.dim} parameters", "use matvec, project or low_rank"
-        )
+        size = self.point.element_size()
+        needed = (2 * self.dim + 3) * self.dim * size + self.objective.bytes_per_sample
+        self._refuse_above_limits(needed, f"the dense covariance of {self.dim} parameters", "use matvec or low_rank")
         matrix = torch.zeros(self.dim, self.dim, dtype=self.point.dtype, device=self.point.device)
         mean = self._narrow(self._mean)
         for rows in self._maker.gradient_rows(self._names):
@@ -138,12 +136,8 @@ class NoiseCovariance(SampleGradients):
         """
         n, double = self.n_samples, self.point.element_size() == 8
         needed = n**2 * (8 if double else self.point.element_size() + 8)
-        if self.max_memory is not None and needed > self._maker.max_bytes:
-            raise MemoryLimitError(
-                f"the Gram matrix of {n} samples takes {readable(needed)}, more than "
-                f"max_memory={self.max_memory!r}; take fewer by n_samples=, or use matvec or project"
-            )
-        refuse_above_memory(needed, f"the Gram matrix of {n} samples", "take fewer by n_samples=, or use matvec")
+        way_out = "take fewer by n_samples=, or use matvec or project"
+        self._refuse_above_limits(needed, f"the Gram matrix of {n} samples", way_out)
         (raw,) = self._maker.matrices([self._names])
         return to_numpy(_centred_twice(raw.double()) if centred else self._decayed(raw.double()))
 
@@ -172,7 +166,10 @@ class NoiseCovariance(SampleGradients):
         attributes = {"n_samples": self.n_samples, "dim": self.dim}
         if _checked(by) is None:
             small = self.dim <= self.n_samples
-            matrix = self.dense() if small else self.gram() * (self.correction / self.n_samples)
+            way_out = "take fewer by n_samples=, or use matvec"
+            self._refuse_above_limits(16 * min(self.dim, self.n_samples) ** 2, "the spectrum", way_out)
+            matrix = self.dense() if small else self.gram()
+            matrix *= 1.0 if small else self.correction / self.n_samples
             values = self._eigenvalues(torch.as_tensor(matrix), self.dim)
             return xr.Dataset({"eigenvalue": (schema.MODE, values, schema.describe("eigenvalue"))}, attrs=attributes)
         blocks = zip(self._maker.matrices(list(self._layers.values())), self._layers.values(), strict=True)
@@ -206,6 +203,8 @@ class NoiseCovariance(SampleGradients):
         """
         if not 1 <= k <= min(self.n_samples, self.dim):
             raise ValueError(f"k must lie between 1 and min(n_samples, dim) = {min(self.n_samples, self.dim)}, got {k}")
+        needed = 3 * min(self.dim, self.n_samples) ** 2 * 8 + 2 * self.dim * k * self.point.element_size()
+        self._refuse_above_limits(needed, f"a factor of rank {k}", "take a smaller k, or use matvec")
         if self.dim <= self.n_samples:
             values, vectors = (part.numpy() for part in torch.linalg.eigh(torch.as_tensor(self.dense())))
             return np.asarray(vectors[:, ::-1][:, :k] * np.sqrt(np.maximum(values[::-1][:k], 0.0)))

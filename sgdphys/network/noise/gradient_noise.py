@@ -56,7 +56,7 @@ class GradientNoise(NoiseCovariance):
     n_population
         Number N of samples of the data set of which ``objective`` holds n; None where it holds all.
     max_memory
-        Bytes, or a text as "2GB", that Gram matrix and gradients may take; default a quarter of what is free.
+        Bytes, or a text as "2GB", that one measurement may take at once; default a quarter of what is free.
 
     Raises
     ------

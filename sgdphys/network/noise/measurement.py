@@ -77,7 +77,7 @@ class MeasuredNoise:
         route
             Of the products C v: "forward", "double" or "loop"; None takes the fastest that works.
         max_memory
-            Bytes, or a text as "2GB", that Gram matrix and gradients may take; default a quarter of what is free.
+            Bytes, or a text as "2GB", that one measurement may take at once; default a quarter of what is free.
 
         Returns
         -------

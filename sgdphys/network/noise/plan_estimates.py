@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sgdphys.errors import MemoryLimitError
 from sgdphys.network.noise.plans import NoisePlan, Work
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ def plan_of(maker: GramMaker, jacobian: SampleJacobian, names: tuple[str, ...]) 
 
 
 def _product(jacobian: SampleJacobian) -> Work:
-    route, pieces = jacobian.route, jacobian.pieces
+    route = jacobian.route
+    try:
+        pieces = jacobian.pieces
+    except MemoryLimitError:  # the plan tells the least that it takes
+        pieces = [slice(0, 1)]
     passes = _PASSES_KEPT if route == "double" and len(pieces) == 1 else _PASSES[route]
     return Work(route, jacobian.growth(route).peak_of(pieces[0].stop), passes)

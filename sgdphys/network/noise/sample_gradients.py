@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, get_args
 
 import torch
 
+from sgdphys.errors import MemoryLimitError
 from sgdphys.network.noise.gram import GramMaker
 from sgdphys.network.noise.jacobians import Route, SampleJacobian
 from sgdphys.network.noise.plans import memory_limit
+from sgdphys.simulation.memory import readable, refuse_above_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +40,7 @@ class SampleGradients:
     n_population
         Number N of samples of the data set of which ``objective`` holds n; None where it holds all.
     max_memory
-        Bytes, or a text as "2GB", that Gram matrix and gradients may take; default a quarter of what is free.
+        Bytes, or a text as "2GB", that one measurement may take at once; default a quarter of what is free.
 
     Raises
     ------
@@ -161,4 +163,11 @@ class SampleGradients:
 
     @cached_property
     def _maker(self) -> GramMaker:
-        return GramMaker(self.objective, self.point, memory_limit(self.max_memory, self.point))
+        limit = memory_limit(self.max_memory, self.point)
+        return GramMaker(self.objective, self.point, limit, strict=self.max_memory is not None)
+
+    def _refuse_above_limits(self, n_bytes: int, what: str, way_out: str) -> None:
+        """Refuse what takes more than ``max_memory``, or than nine tenths of what is free."""
+        if self.max_memory is not None and n_bytes > self._maker.max_bytes:
+            raise MemoryLimitError(f"{what}: {readable(n_bytes)} are needed, max_memory={self.max_memory!r}; {way_out}")
+        refuse_above_memory(n_bytes, what, way_out)

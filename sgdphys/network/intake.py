@@ -180,8 +180,9 @@ def _form(tree: Any) -> Any:
 def _concatenated(tensors: list[Tensor]) -> Tensor:
     shapes = {tuple(tensor.shape[1:]) if tensor.ndim else None for tensor in tensors}
     if len(shapes) > 1:
+        two = " and ".join(sorted(map(str, shapes))[:2])
         raise ValueError(
-            f"samples of different batches have different shapes, {' and '.join(map(str, sorted(shapes, key=str)[:2]))}; "
+            f"samples of different batches have different shapes, {two}; "
             "pad them to one shape in the data set or in to_batch="
         )
     return torch.cat(tensors)

@@ -163,13 +163,16 @@ class GrowingWriter:
         Raises
         ------
         StoreError
-            An array is missing or unknown.
+            An array is missing or unknown, or they have different numbers of rows.
         """
         expected = {name for name, array in self._arrays.items() if array.metadata.dimension_names[0] == dim}
         if set(rows) != expected:
             raise StoreError(f"rows of {sorted(expected)} are expected, got {sorted(rows)}")
+        lengths = {name: len(values) for name, values in rows.items()}
+        if len(set(lengths.values())) != 1:
+            raise StoreError(f"arrays along {dim} need the same number of rows, got {lengths}")
         first = self._written[dim]
-        last = first + len(next(iter(rows.values())))
+        last = first + next(iter(lengths.values()))
         for name, values in rows.items():
             array = self._arrays[name]
             if last > array.shape[0]:

@@ -103,6 +103,8 @@ def test_lost_chunks_are_noticed(growing):
 def test_what_does_not_fit_is_refused(growing, tmp_path):
     with pytest.raises(StoreError, match="rows of"):
         growing.append("line", {"line_step": np.arange(2)})
+    with pytest.raises(StoreError, match="arrays along line need the same number of rows"):  # one row would be repeated
+        growing.append("line", {"line_step": np.arange(3), "step_length": np.zeros((1, 2))})
     with pytest.raises(StoreError, match="no committed frame"):
         sp.open(growing.path)
     with pytest.raises(StoreError, match="another process"):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 
 from sgdphys.checks import whole_number
 from sgdphys.kernels.philox import STREAMS, key_of
 from sgdphys.network.clouds.indices import philox_words
-from sgdphys.network.tensors import like
+from sgdphys.network.tensors import like, numbers_like
 
 __all__ = ["CountSketch"]
 
@@ -77,9 +78,17 @@ class CountSketch:
         Returns
         -------
         array
-            (..., k), the same kind of array.
+            (..., k), the same kind of array; whole numbers as float64.
+
+        Raises
+        ------
+        ValueError
+            They are no real numbers, or of another length.
         """
-        rows = vectors.detach() if isinstance(vectors, torch.Tensor) else torch.as_tensor(vectors)
+        floating = isinstance(vectors, torch.Tensor) and vectors.is_floating_point()
+        rows = vectors.detach() if floating else numbers_like("vectors", vectors, _kind_of(vectors))
+        if rows.ndim == 0 or rows.shape[-1] != self.dim:
+            raise ValueError(f"vectors must have shape (..., {self.dim}), got {tuple(rows.shape)}")
         flat = rows.reshape(-1, self.dim)
         signed = flat.new_zeros(len(flat), 2 * self.n_buckets)
         self.add(signed, flat, 0)
@@ -117,6 +126,12 @@ class CountSketch:
         words = torch.stack([w0, w2], dim=-1).flatten()
         signs = torch.stack([w1, w3], dim=-1).flatten() & 1
         return (2 * ((words * self.n_buckets) >> 32) + signs)[: last - first].to(torch.int32)
+
+
+def _kind_of(vectors: Any) -> torch.Tensor:
+    device = vectors.device if isinstance(vectors, torch.Tensor) else None
+    single = getattr(vectors, "dtype", None) == np.float32
+    return torch.empty(0, dtype=torch.float32 if single else torch.float64, device=device)
 
 
 @lru_cache(maxsize=2)

@@ -14,6 +14,7 @@ from sgdphys.checks import finite_number
 from sgdphys.network.recording.channels import Channels
 from sgdphys.network.recording.settings import Recording
 from sgdphys.network.recording.streams import RecordingStore
+from sgdphys.network.tensors import numbers_like
 
 if TYPE_CHECKING:
     import os
@@ -58,7 +59,8 @@ class Recorder:
     basis, origin, sketch, every, frames, anchors, seed
         As for ``Recording``; ``every`` and ``frames`` count steps.
     resume
-        Go on with the store, from its last committed step, which ``steps`` tells; the model must be that of this step.
+        Go on with the store if there is one, from its last committed step, which ``steps`` tells; the model must be
+        that of this step. Where no line was due at this step, the next line does not know its move, which is NaN then.
         Without, an existing store is refused.
     overwrite
         Replace an existing store.
@@ -66,9 +68,12 @@ class Recorder:
     Raises
     ------
     ValueError
-        No parameter requires a gradient, a setting breaks its rule, or the store to resume has other settings.
+        No parameter requires a gradient, a setting breaks its rule, both ``optimizer`` and ``lr`` are given, or the
+        store to resume has other settings, directions or another origin.
+    TypeError
+        The model is no module, or the optimizer none.
     StoreError
-        A store is there already, or there is none to resume that fits.
+        A store is there already, or what is there to resume is none.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class Recorder:
         resume: bool = False,
         overwrite: bool = False,
     ) -> None:
+        _check_kinds(model, optimizer, lr)
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         if not self._parameters:
             raise ValueError("no parameter of the model requires a gradient: there is nothing to record")
@@ -110,7 +116,9 @@ class Recorder:
         self._channels = Channels(self.recording, here.shape[1], 1, begin, here.device)
         if start is not None:
             self.steps, self.time = self._store.reached
-            self._channels.set_before(here)
+            self._store.refuse_other(self._channels)
+            known = self.recording.keeps_line(self.steps)
+            self._channels.set_before(here if known else torch.full_like(here, torch.nan))
             return
         self._store.create(self._channels, self._attributes(), overwrite=overwrite)
         self._keep(here, None)
@@ -128,24 +136,28 @@ class Recorder:
         ----------
         loss
             Loss of the minibatch of this step, a number or a tensor; it is not computed here.
+
+        Raises
+        ------
+        ValueError
+            The loss is no single number; the step does not count then.
         """
         if self._store is None:
             return
+        value = _number_of(loss)
         self.steps += 1
         self.time += self._current_lr()
         if not self.recording.due(self.steps):
             return
-        self._keep(self._flat(), loss)
+        self._keep(self._flat(), value)
         waiting = self._channels.waiting
         late = time.monotonic() - self._last_flush > _SECONDS
         if late or waiting["anchor_step"] or max(waiting.values()) >= _ROWS:
             self._flush()
 
-    def _keep(self, positions: Tensor, loss: Any) -> None:
+    def _keep(self, positions: Tensor, loss: Tensor | None) -> None:
         self._times[self.steps] = self.time
-        value = None
-        if loss is not None:
-            value = torch.as_tensor(loss).detach().to(positions).reshape(1)
+        value = None if loss is None else loss.to(positions)
         norm = self._gradient_norm() if self.recording.keeps_line(self.steps) else None
         self._channels.observe(self.steps, positions, value, None if norm is None else norm.to(positions))
 
@@ -194,6 +206,28 @@ class Recorder:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.close(finished=kind is None)
+
+
+def _check_kinds(model: Any, optimizer: Any, lr: Any) -> None:
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if optimizer is None:
+        return
+    if not hasattr(optimizer, "param_groups"):
+        raise TypeError(f"optimizer must be a torch optimizer, got {type(optimizer).__name__}")
+    if lr is not None:
+        raise ValueError("optimizer= tells the learning rate already; give it or lr=, not both")
+
+
+def _number_of(loss: Any) -> Tensor | None:
+    if loss is None:
+        return None
+    value = loss.detach() if isinstance(loss, torch.Tensor) else numbers_like("loss", loss, torch.empty(0).double())
+    if value.numel() != 1:
+        raise ValueError(
+            f"loss must be one number, that of the minibatch, got shape {tuple(value.shape)}; take its mean"
+        )
+    return value.reshape(1)
 
 
 def _is_another_rank() -> bool:

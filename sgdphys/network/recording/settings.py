@@ -44,7 +44,8 @@ class Recording:
     Raises
     ------
     ValueError
-        A number is not whole or too small, the directions are not orthonormal, or the origin does not fit them.
+        A number is not whole or too small, the directions are not orthonormal, or the origin is not finite or does
+        not fit them.
     """
 
     every: int = 1
@@ -63,6 +64,8 @@ class Recording:
         if origin is None and hasattr(self.basis, "data_vars") and "origin" in self.basis:
             origin = self.basis["origin"].values
         object.__setattr__(self, "origin", None if origin is None else np.ravel(number_array("origin", origin)))
+        if self.origin is not None and not np.isfinite(self.origin).all():
+            raise ValueError("origin holds NaN or infinity; give a point, or leave it out for the start")
         if self.basis is not None:
             _check(self.directions, self.origin)
 

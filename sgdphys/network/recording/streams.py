@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
+    import xarray as xr
     from torch import Tensor
 
     from sgdphys.network.recording.channels import Channels, Rows
@@ -89,9 +90,9 @@ class RecordingStore:
         ValueError
             The store was made by a recorder with other settings or another model, or holds no start.
         """
-        stored = json.loads(describe_store(self.path).attributes.get("configuration", "{}"))
-        wanted = json.loads(attributes["configuration"])
-        for name in ("verb", "recording", "parameters", "shapes"):
+        own = describe_store(self.path).attributes
+        stored, wanted = ({"time_unit": told.get("time_unit")} | _configuration(told) for told in (own, attributes))
+        for name in ("verb", "recording", "parameters", "shapes", "time_unit"):
             if stored.get(name) != wanted[name]:
                 raise ValueError(
                     f"{self.path} was recorded with {name}={stored.get(name)!r:.80}, now it is {wanted[name]!r:.80}; "
@@ -104,6 +105,21 @@ class RecordingStore:
         reached = [self._last(*AXES[axis]) for axis in self._writer.lengths]
         self.reached = max(reached)
         return start
+
+    def refuse_other(self, channels: Channels) -> None:
+        """Refuse channels that count from another origin or along other directions than the store that goes on.
+
+        Raises
+        ------
+        ValueError
+            Origin or basis differ.
+        """
+        assert self._writer is not None
+        stored, wanted = self._writer.fixed(), channels.fixed()
+        for name in ("origin", "basis"):
+            if (name in stored) != (name in wanted) or (name in stored and not _same(stored[name], wanted[name])):
+                self.close()
+                raise ValueError(f"{self.path} was recorded with another {name}; give the same, or choose another path")
 
     def _last(self, step_name: str, time_name: str) -> tuple[int, float]:
         assert self._writer is not None
@@ -126,3 +142,12 @@ class RecordingStore:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _configuration(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    configuration: dict[str, Any] = json.loads(attributes.get("configuration", "{}"))
+    return configuration
+
+
+def _same(first: xr.DataArray, second: xr.DataArray) -> bool:
+    return first.shape == second.shape and bool(np.allclose(first.values, second.values, rtol=1e-6, atol=1e-7))

@@ -178,7 +178,11 @@ def _widths(curvatures: Array, covariance: Array, sgd: SGD | None, temperature: 
             "an anharmonic twin needs one of sgd=, temperature= and half_width=, which tell how far it goes"
         )
     if half_width is not None:
-        widths = np.broadcast_to(number_array("half_width", half_width), curvatures.shape)
+        widths = number_array("half_width", half_width)
+        if widths.shape not in {(), curvatures.shape}:
+            count = len(curvatures)
+            raise ValueError(f"half_width must be one number or one for each of {count} directions, got {half_width}")
+        widths = np.broadcast_to(widths, curvatures.shape)
         if not (np.all(np.isfinite(widths)) and np.all(widths > 0)):
             raise ValueError(f"half_width must be positive and finite, got {half_width}")
         return np.array(widths)

@@ -49,7 +49,7 @@ def twin_of_kind(network: Network, kind: str, settings: dict[str, Any]) -> AnyTw
     ValueError
         There is no such kind, or it has no such setting.
     """
-    if kind not in KINDS:
+    if kind not in list(KINDS):
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
     known = list(inspect.signature(KINDS[kind]).parameters)[1:]
     unknown = [name for name in settings if name not in known]

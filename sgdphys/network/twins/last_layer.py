@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -97,6 +98,8 @@ def last_layer_twin_of(network: Network, output: int | None = None) -> LastLayer
     from sgdphys.network.twins import embedding  # loads the compiler
     from sgdphys.noises import Minibatch
 
+    if network.objective.obstacle is not None:
+        raise ValueError(network.objective.obstacle)
     readout = _readout(network.objective, network.parameters)
     chosen = _chosen_output(output, readout.output.flatten(1).shape[1])
     scale, targets = _squared_error(network.objective, readout.output)
@@ -175,12 +178,12 @@ def _loss_and_slope(objective: Objective, output: Tensor) -> tuple[Tensor, Tenso
 def _chosen_output(output: int | None, count: int) -> int:
     if output is None and count == 1:
         return 0
-    if not (isinstance(output, int) and 0 <= output < count):
+    if isinstance(output, bool) or not (isinstance(output, Integral) and 0 <= output < count):
         raise ValueError(
             f"the last layer has {count} outputs, each a problem of its own: output must be 0 to {count - 1}, got "
             f"{output}"
         )
-    return output
+    return int(output)
 
 
 def _design(objective: Objective, readout: _Readout, targets: Array, output: int) -> tuple[Array, Array, list[int]]:

@@ -43,7 +43,8 @@ def stationary_traces(
 
     Up to 2000 parameters from the dense matrices. Beyond, :math:`\operatorname{tr}(P H^{-1} C)` is the mean of
     :math:`u^T P H^{-1} P u` over 32 random :math:`u = N^{-1/2} J^T w`, with w of centred random signs, by conjugate
-    gradients.
+    gradients. Where all noise lies along V, as with no more samples than eigenvectors, the curvature beside it makes no
+    difference, and is the last one of V.
 
     Parameters
     ----------
@@ -64,12 +65,18 @@ def stationary_traces(
     Raises
     ------
     ValueError
-        A curvature is not positive.
+        A curvature is not positive, or there is no noise.
     """
     if h[-1] <= 0:
         _refuse(float(h[-1]))
     along = np.diag(covariance)
     noise = float(network.noise().trace())
+    if noise <= 0:
+        raise ValueError(
+            "all samples have the same gradient, so there is no noise to stand for; take another point or data"
+        )
+    if noise - along.sum() <= noise * torch.finfo(network.objective.model.initial.dtype).eps ** 0.5:
+        return StationaryTraces(noise, float((along / h).sum()), float(h[-1]))
     dense = network.dim <= _DENSE if dense is None else dense
     beside = _beside_dense(network, h, along) if dense else _beside_by_probes(network, V)
     return StationaryTraces(noise, float((along / h).sum()) + beside, (noise - float(along.sum())) / beside)

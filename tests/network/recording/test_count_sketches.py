@@ -55,6 +55,14 @@ def test_buckets_and_signs_are_even_and_a_function_of_seed_and_coordinate():
 
 def test_arrays_in_arrays_out_and_bad_numbers_are_refused():
     assert isinstance(CountSketch(3, 2)(np.ones(3)), np.ndarray)
+    assert CountSketch(3, 2)(np.ones(3, np.float32)).dtype == np.float32
+    fixed = np.ones(3)
+    fixed.setflags(write=False)
+    for same in (fixed, np.ones(3, int), np.ones(3, bool)):
+        np.testing.assert_array_equal(CountSketch(3, 2)(same), CountSketch(3, 2)(np.ones(3)))
+    for wrong in (np.ones(2), np.ones((2, 6)), np.ones((6, 2)), 1.0, None, "a"):
+        with pytest.raises(ValueError, match="vectors must"):
+            CountSketch(3, 2)(wrong)
     with pytest.raises(ValueError, match="n_buckets"):
         CountSketch(3, 0)
     with pytest.raises(ValueError, match="n_buckets must be below"):

@@ -120,6 +120,53 @@ def test_a_resumed_recording_is_that_of_the_run_without_the_break(rows, model, t
     assert whole.identical(parts)
 
 
+def test_a_resumed_line_does_not_invent_a_move_that_nobody_saw(model, tmp_path):
+    """Step 20 has a frame and no line; the line before, of step 14, is lost with the process."""
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    for resume in (False, True):
+        with Recorder(model, tmp_path / "run", optimizer=optimizer, every=7, frames=5, resume=resume) as record:
+            train(model, optimizer, 20, record)
+    lines = sp.open(tmp_path / "run")
+    np.testing.assert_array_equal(lines["line_step"], [7, 14, 21, 28, 35])
+    np.testing.assert_array_equal(np.isnan(lines["step_length"][:, 0]), [False, False, True, False, False])
+    np.testing.assert_array_equal(np.isnan(lines["step_alignment"][:, 0]), [False, False, True, False, False])
+    assert np.isfinite(lines["distance_from_start"]).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"basis": np.eye(21)[:, 1:3]}, "with another basis"),
+        ({}, "with another basis"),
+        ({"basis": np.eye(21)[:, :2], "origin": np.ones(21)}, "with another origin"),
+        ({"basis": np.eye(21)[:, :2], "lr": 0.1}, "with time_unit="),
+    ],
+)
+def test_other_directions_origins_and_clocks_are_no_continuation(settings, message, model, tmp_path):
+    with Recorder(model, tmp_path / "run", sketch=8, basis=np.eye(21)[:, :2]) as record:
+        record.step()
+    for _ in range(2):  # a refusal leaves the store unlocked
+        with pytest.raises(ValueError, match=message):
+            Recorder(model, tmp_path / "run", sketch=8, resume=True, **settings)
+
+
+def test_what_is_no_model_optimizer_or_loss_is_refused(model, tmp_path):
+    for wrong in (None, torch.nn.Linear):
+        with pytest.raises(TypeError, match="model must be a torch.nn.Module"):
+            Recorder(wrong, tmp_path / "run")
+    with pytest.raises(TypeError, match="optimizer must be a torch optimizer, got int"):
+        Recorder(model, tmp_path / "run", optimizer=3)
+    with pytest.raises(ValueError, match="not both"):
+        Recorder(model, tmp_path / "run", optimizer=OPTIMIZERS["sgd"](model.parameters()), lr=0.1)
+    with pytest.raises(ValueError, match="origin holds NaN"):
+        Recorder(model, tmp_path / "run", origin=np.full(21, np.nan))
+    with Recorder(model, tmp_path / "run") as record:
+        for wrong in (torch.ones(2), "a", np.ones(3)):
+            with pytest.raises(ValueError, match="loss must be"):
+                record.step(wrong)
+        assert record.steps == 0  # such a step does not count
+
+
 def test_an_existing_store_is_refused_unless_resumed_with_the_same_settings(model, tmp_path):
     with Recorder(model, tmp_path / "run", sketch=8) as record:
         record.step(1.0)

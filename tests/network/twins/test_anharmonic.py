@@ -103,6 +103,8 @@ def test_what_makes_no_table_is_refused(perceptron, unit):
             anharmonic_twin_of(unit, 2, **widths)
     with pytest.raises(ValueError, match="half_width must be positive"):
         anharmonic_twin_of(unit, 2, half_width=-1.0)
+    with pytest.raises(ValueError, match="half_width must be one number or one for each of 2 directions"):
+        anharmonic_twin_of(unit, 2, half_width=[0.1, 0.1, 0.1])
     with pytest.raises(ValueError, match="knots must be at least 4"):
         anharmonic_twin_of(unit, 2, half_width=0.1, knots=3)
     cloud = sp.train(unit, SGD(0.1, 4), n_replicas=2, n_steps=1, save_at=1)

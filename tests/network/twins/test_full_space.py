@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from asserts import assert_excluded, assert_within
 
 import sgdphys as sp
 from sgdphys import SGD, theory
+from sgdphys.network import Network
 from sgdphys.network.twins.full_space import full_twin_of
 from sgdphys.network.twins.quadratic import twin_of
 
@@ -65,6 +67,26 @@ def test_real_and_simulated_clouds_are_compared_along_any_directions(small):
     assert_within(result["variance_ratio"], 1.0, result["variance_ratio_standard_error"])
     np.testing.assert_array_equal(clouds[1]["origin"], small.parameters)
     assert clouds[0].sizes["coordinate"] == clouds[1].sizes["coordinate"]
+
+
+def few_samples(targets):
+    rng = np.random.default_rng(0)
+    model = torch.nn.Linear(20, 1, bias=False)
+    return Network(model, torch.nn.MSELoss(), (rng.normal(size=(5, 20)), targets), weight_decay=0.1)
+
+
+@pytest.mark.parametrize("rank", [5, 8])
+def test_where_all_noise_lies_along_the_eigenvectors_the_rest_stays_stable(rank):
+    network = few_samples(np.arange(5.0)[:, None]).minimum(1e-9)
+    twin = full_twin_of(network, rank)
+    assert twin.landscape.rest == pytest.approx(twin.landscape.curvatures[-1])  # else a ratio of roundings, often < 0
+    assert abs(twin.missed_variance) < 1e-9
+
+
+def test_no_noise_makes_no_twin():
+    network = few_samples(np.zeros((5, 1)))
+    with pytest.raises(ValueError, match="all samples have the same gradient"):
+        full_twin_of(network.at(np.zeros(20)), 3)
 
 
 def test_ranks_and_curvatures_that_make_no_twin_are_refused(small, perceptron):

@@ -121,6 +121,6 @@ def test_other_losses_and_outputs_are_refused():
     with pytest.raises(ValueError, match="needs a loss of squared errors"):
         last_layer_twin_of(huber)
     network = last_layer_network(outputs=3)
-    for output in (None, 3, -1):
+    for output in (None, 3, -1, True):
         with pytest.raises(ValueError, match=f"output must be 0 to 2, got {output}"):
             last_layer_twin_of(network, output)

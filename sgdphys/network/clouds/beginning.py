@@ -11,7 +11,7 @@ import xarray as xr
 from sgdphys.checks import whole_number
 from sgdphys.kernels.philox import key_of
 from sgdphys.network.clouds.snapshots import state_of
-from sgdphys.network.tensors import to_tensor
+from sgdphys.network.tensors import numbers_like, to_tensor
 from sgdphys.simulation.starts import continued_state
 
 if TYPE_CHECKING:
@@ -92,19 +92,23 @@ def agreed_count(n_replicas: Any, sgd: Any, seed: Any) -> int | None:
         if not sgd or count not in {None, len(sgd)}:
             raise ValueError(f"sgd must be one SGD for each of the {count or 'R'} replicas, got {len(sgd)}")
         count = len(sgd)
-    if np.ndim(seed):
-        if np.ndim(seed) != 1 or not len(seed) or count not in {None, len(seed)}:
+    if _is_list(seed):
+        if np.ndim(np.asarray(seed, dtype=object)) != 1 or not len(seed) or count not in {None, len(seed)}:
             raise ValueError(
-                f"seed must be one number, or one for each of the {count or 'R'} replicas, got {np.shape(seed)}"
+                f"seed must be one number, or one for each of the {count or 'R'} replicas, got {len(seed)} entries"
             )
         count = len(seed)
     return count
 
 
+def _is_list(seed: Any) -> bool:
+    return isinstance(seed, (list, tuple, np.ndarray)) and np.shape(np.asarray(seed, dtype=object)) != ()
+
+
 def keys_of(seed: Any, point: tuple[int, ...]) -> Key:
     """Return the key of the random numbers, or one for each replica; ValueError for seeds that are none."""
-    if np.ndim(seed):
-        return tuple(key_of(each, *point) for each in np.asarray(seed).tolist())
+    if _is_list(seed):
+        return tuple(key_of(each, *point) for each in seed)
     return key_of(seed, *point)
 
 
@@ -139,9 +143,9 @@ def beginning_of(network: Network, start: Any, count: int | None, *, momentum: b
         velocities = rows[:, dim:] if momentum else None
         buffers = start["buffer"].values[-1] if "buffer" in start else None
         return Beginning(to_tensor(rows[:, :dim], **kind), velocities, buffers, step, float(start["time"][-1]))
-    points = to_tensor(network.parameters if start is None else start, **kind)
+    points = numbers_like("start", network.parameters if start is None else start, network.objective.model.initial)
     if count is None:
-        count = len(points) if points.ndim == 2 else _REPLICAS
+        count = max(len(points), 1) if points.ndim == 2 else _REPLICAS
     if points.shape not in {(dim,), (count, dim)}:
         raise ValueError(f"start must have shape ({dim},) or ({count}, {dim}), got {tuple(points.shape)}")
     if not bool(torch.isfinite(points).all()):

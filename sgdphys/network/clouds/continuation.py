@@ -75,11 +75,11 @@ def check_continuation(start: Any, network: Network, settings: ReplicaSettings) 
     told = _read(getattr(start, "attrs", {}).get("configuration"))
     if told.get("verb") != "train":
         return
-    other = difference(told["network"], network.configuration())
+    other = difference(told.get("network", {}), network.configuration())
     if other:
         message = f"start: the cloud is one of another network ({other}); its replicas go on with this one's"
         warnings.warn(message, RuntimeWarning, stacklevel=4)
-    before = settings_told(told["sgd"])
+    before = settings_told(told["sgd"]) if "sgd" in told else None
     if before is not None and start.sizes["time"] and "step" in start.coords:
         _check_order(before, settings, int(start["step"][-1]))
 
@@ -110,5 +110,8 @@ def _schedule(sgd: SGD | SGDSchedule) -> SGDSchedule:
 
 
 def _read(text: Any) -> dict[str, Any]:
-    told = json.loads(text) if isinstance(text, str) else {}
+    try:
+        told = json.loads(text) if isinstance(text, str) else {}
+    except json.JSONDecodeError:
+        return {}
     return told if isinstance(told, dict) else {}

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 
 from sgdphys.checks import finite_number, number_array, whole_number
+from sgdphys.network.tensors import to_numpy
 from sgdphys.provenance import digest
 
 if TYPE_CHECKING:
@@ -193,7 +195,8 @@ class GaussianDescent(Descent):
     factor: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        factor = number_array("factor", self.factor)
+        given: Any = self.factor
+        factor = number_array("factor", to_numpy(given) if isinstance(given, torch.Tensor) else given)
         if factor.ndim != 2 or not np.all(np.isfinite(factor)):
             raise ValueError(f"factor must be a finite matrix (d, k), got shape {factor.shape}")
         object.__setattr__(self, "factor", factor)

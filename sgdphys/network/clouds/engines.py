@@ -57,8 +57,14 @@ class Resources:
             raise ValueError(f"engine must be one of {', '.join(_ENGINES)}, got {self.engine!r}")
         if self.threads is not None:
             object.__setattr__(self, "threads", whole_number("threads", self.threads))
+        if not (self.compile is None or isinstance(self.compile, bool)):
+            raise ValueError(f"compile must be True, False or None, got {self.compile!r:.60}")
         if self.compile and self.engine in {"loop", "processes"}:
             raise ValueError(f"compile=True needs stacked replicas, got engine={self.engine!r}; leave one of them out")
+        if self.compile is False and self.engine == "compiled":
+            raise ValueError("engine='compiled' is what compile=False forbids; leave one of them out")
+        if isinstance(self.devices, (str, torch.device)):
+            raise ValueError(f"devices must be a list such as ['cuda:0', 'cuda:1'], got {str(self.devices)!r}")
         if self.devices is not None:
             object.__setattr__(self, "devices", tuple(map(usable_device, as_tuple("devices", self.devices))))
             if not self.devices or self.engine == "processes":

@@ -90,7 +90,7 @@ class TrainingPlan:
             "sgd": rule.settings.configuration(),
             **rule.dynamics.configuration(),
             "n_particles": self.count,
-            "seed": np.asarray(seed).tolist(),
+            "seed": [int(each) for each in seed] if np.ndim(seed) else int(seed),
             "point": list(point),
             "first_step": self.beginning.step,
             "last_step": self.last,
@@ -142,9 +142,11 @@ def plan_of(
     MemoryLimitError
         The cloud does not fit into memory.
     """
+    _check_kinds(network, record_potential)
     dynamics = _checked(dynamics)
     point = as_tuple("point", point)
     count = agreed_count(n_replicas, sgd, seed)
+    check_counters(particles=count or 0, steps=0 if n_steps is None else whole_number("n_steps", n_steps), groups=0)
     settings = settings_of(sgd, network.objective, dynamics)
     key = keys_of(seed, point)
     beginning = beginning_of(network, start, count, momentum=settings.momentum)
@@ -164,6 +166,15 @@ def plan_of(
     _check_model(plan)
     _check_size(plan, stored=stored)
     return replace(plan, configuration=plan.described(start=start, save_at=save_at, seed=seed, point=point))
+
+
+def _check_kinds(network: Any, record_potential: Any) -> None:
+    from sgdphys.network.problem import Network
+
+    if not isinstance(network, Network):
+        raise ValueError(f"network must be sp.Network(model, loss, data), got {' '.join(repr(network).split()):.60}")
+    if not isinstance(record_potential, (bool, np.bool_)):
+        raise ValueError(f"record_potential must be True or False, got {record_potential!r:.60}")
 
 
 def _check_model(plan: TrainingPlan) -> None:

@@ -41,7 +41,7 @@ def replicas_of(cloud: xr.Dataset, sgd: SGD) -> xr.Dataset:
         The cloud was not trained so, or these are none of its settings.
     """
     require_sgd(sgd)
-    told = json.loads(cloud.attrs.get("configuration", "{}"))
+    told = json.loads(getattr(cloud, "attrs", {}).get("configuration", "{}"))
     settings = told.get("sgd") or {}
     if told.get("verb") != "train" or "settings" not in settings:
         raise ValueError("replicas_of needs a cloud that was trained with a list of settings, one for each replica")

@@ -120,6 +120,15 @@ def test_the_gaussian_surrogate_has_the_sampling_factor(parabola):
     assert not np.any(cloud["position"].values)
 
 
+def test_a_factor_may_be_a_tensor(perceptron):
+    factor = np.random.default_rng(0).normal(size=(31, 2))
+    clouds = [
+        train(perceptron, SGD(0.1, 4), dynamics=GaussianDescent(kind), n_replicas=2, n_steps=3)
+        for kind in (factor, torch.tensor(factor))
+    ]
+    np.testing.assert_array_equal(*(cloud["position"] for cloud in clouds))
+
+
 @pytest.mark.parametrize(
     "dynamics",
     [

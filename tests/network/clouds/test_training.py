@@ -252,11 +252,37 @@ def test_torch_is_left_as_it_was(perceptron):
         (SGD(0.1, 3), {"storage": "float16"}, "storage must be 'float64' or 'float32', got 'float16'"),
         (SGD(0.1, 3), {"threads": 0}, "threads must be a positive integer, got 0"),
         (SGD(0.1, 3), {"seed": -1}, "seed must not be negative"),
+        (SGD(0.1, 3), {"seed": [2**64, -1], "n_replicas": None}, "seed must not be negative, got -1"),
+        (SGD(0.1, 3), {"n_replicas": 2**70}, "number at most 281474976710656 particles"),
+        (SGD(0.1, 3), {"n_steps": 10**25}, "number at most 281474976710656 steps"),
+        (SGD(0.1, 3), {"start": "abc"}, "start must be real numbers, got 'abc'"),
+        (SGD(0.1, 3), {"start": [[1.0], [1.0, 2.0]]}, "start must be real numbers"),
+        (SGD(0.1, 3), {"start": np.full(31, 1j)}, "start must be real numbers"),
+        (SGD(0.1, 3), {"start": np.ones((0, 31)), "n_replicas": None}, r"got \(0, 31\)"),
+        (SGD(0.1, 3), {"record_potential": "no"}, "record_potential must be True or False, got 'no'"),
+        (SGD(0.1, 3), {"compile": "yes"}, "compile must be True, False or None, got 'yes'"),
+        (SGD(0.1, 3), {"compile": False, "engine": "compiled"}, "what compile=False forbids"),
+        (SGD(0.1, 3), {"devices": "cpu"}, "devices must be a list such as .* got 'cpu'"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(perceptron, sgd, settings, message):
     with pytest.raises(ValueError, match=message):
         train(perceptron, sgd, **{"n_replicas": 5, "n_steps": 10, **settings})
+
+
+@pytest.mark.parametrize("network", [None, torch.nn.Linear(2, 1), Network])
+def test_what_is_no_network_is_refused(network):
+    with pytest.raises(ValueError, match=r"network must be sp.Network\(model, loss, data\), got"):
+        train(network, SGD(0.1, 1), n_steps=2)
+
+
+def test_whole_numbers_are_a_start_and_large_ones_are_seeds(perceptron):
+    ones = train(perceptron, SGD(0.1, 3), start=np.ones((2, 31), int), n_steps=3)
+    same = train(perceptron, SGD(0.1, 3), start=torch.ones(2, 31), n_steps=3)
+    np.testing.assert_array_equal(ones["position"], same["position"])
+    seeds = [2**64 + 1, np.int64(3)]
+    told = json.loads(train(perceptron, SGD(0.1, 3), seed=seeds, n_steps=2).attrs["configuration"])
+    assert told["seed"] == [2**64 + 1, 3]
 
 
 def test_too_many_replicas_are_refused_before_anything_of_them_is_allocated(perceptron):

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
-from torch.autograd import forward_ad
 
 from sgdphys.errors import MemoryLimitError
 from sgdphys.network.batches import take
 from sgdphys.network.memory import WORKING_BYTES
 from sgdphys.network.noise.data_pieces import cut
+from sgdphys.network.noise.forward_products import backward, forward_columns, forward_product, is_adjoint, pads
 from sgdphys.network.noise.peak_memory import growth_of
 from sgdphys.network.noise.per_sample import loop_gradients
 from sgdphys.simulation.memory import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from torch import Tensor
 
+    from sgdphys.network.noise.forward_products import Back
     from sgdphys.network.noise.peak_memory import Growth
     from sgdphys.network.objective import Objective
 
     _Graph: TypeAlias = tuple[slice, Tensor, Tensor, Tensor, Tensor]
-    _Back: TypeAlias = Callable[[Tensor], Tensor]
 
 __all__ = ["Route", "SampleJacobian", "fits_one_piece"]
 
@@ -81,7 +80,7 @@ class SampleJacobian:
     def route(self) -> Route:
         """The route taken."""
         if self.forced is not None:
-            if self.forced == "forward" and self._pads:
+            if self.forced == "forward" and pads(self.objective):
                 raise ValueError(f"route='forward' {_PADDING}; use route='double'")
             return self.forced
         orders: dict[bool, tuple[Route, ...]] = {True: ("double", "forward"), False: ("forward", "double")}
@@ -94,6 +93,13 @@ class SampleJacobian:
         """Return J v, (sample,)."""
         with self.objective.context():
             return torch.cat([part for part, _ in self._parts(v)])
+
+    def times_columns(self, columns: Tensor) -> Tensor:
+        """Return J V, (sample, column), of columns V (parameter, column); forward mode takes several at once."""
+        if self.route == "forward" and columns.shape[1] > 1 and self._takes_several:
+            with self.objective.context():
+                return torch.cat([forward_columns(self.objective, self.point, rows, columns) for rows in self._pieces])
+        return torch.stack([self.times(column) for column in columns.T], dim=1)
 
     def transposed_times(self, w: Tensor) -> Tensor:
         """Return J' w, (parameter,)."""
@@ -144,55 +150,48 @@ class SampleJacobian:
                 del part, back  # and its graph, before the next one
         return result
 
-    def _parts(self, v: Tensor) -> Iterator[tuple[Tensor, _Back]]:
+    def _parts(self, v: Tensor) -> Iterator[tuple[Tensor, Back]]:
         """Yield J v of each piece of the data with the function w -> J' w of that piece."""
         if self.route == "double":
             yield from map(partial(_along, v=v), self._graphs())  # holds no graph while the next one is made
         elif self.route == "forward":
             for rows in self._pieces:
-                yield self._dual(rows, v)
+                yield forward_product(self.objective, self.point, rows, v)
         else:
             for i in range(self.objective.n_samples):
                 (gradient,) = loop_gradients(self.objective, self.point, slice(i, i + 1))
                 yield (gradient @ v)[None], gradient.mul
 
-    def _dual(self, rows: slice, v: Tensor) -> tuple[Tensor, _Back]:
-        leaf = self.point.detach().clone().requires_grad_()
-        with forward_ad.dual_level(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)  # of torch's own forward rules
-            losses = self.objective.sample_losses(forward_ad.make_dual(leaf, v), rows)  # type: ignore[no-untyped-call]
-            primal, tangent = forward_ad.unpack_dual(losses)  # type: ignore[no-untyped-call]
-            along = torch.zeros_like(primal) if tangent is None else tangent.detach()
-        return along, _backward(primal, leaf)
+    @cached_property
+    def _takes_several(self) -> bool:
+        """Whether forward mode takes several vectors at once, and gives what it gives for one; tried on few samples."""
+        if not self._surely_fits:
+            return False
+        rows = slice(0, min(_TRIAL_SAMPLES, self.objective.n_samples))
+        try:
+            with self.objective.context():
+                found = forward_columns(self.objective, self.point, rows, torch.stack([self.point, self.mean], dim=1))
+                alone, _ = forward_product(self.objective, self.point, rows, self.mean)
+        except RuntimeError as error:
+            logger.info("products one by one: %s", str(error).splitlines()[0])
+            return False
+        return bool((found[:, 1] - alone).norm() <= torch.finfo(alone.dtype).eps ** 0.5 * alone.norm())
 
     def _works(self, route: Route) -> bool:
-        if route == "forward" and self._pads:
+        if route == "forward" and pads(self.objective):
             logger.info("route forward %s", _PADDING)
             return False
         rows = slice(0, min(_TRIAL_SAMPLES, self.objective.n_samples))
         try:
             with self.objective.context():
                 if route == "forward":
-                    return self._is_adjoint(*self._dual(rows, self.point))
+                    return is_adjoint(*forward_product(self.objective, self.point, rows, self.point), self.point)
                 _, _, _, u, g = self._graph(rows)
                 torch.autograd.grad(g, u, self.point)
         except RuntimeError as error:  # NotImplementedError is one of them
             logger.info("route %s does not work here: %s", route, str(error).splitlines()[0])
             return False
         return True
-
-    def _is_adjoint(self, along: Tensor, back: _Back) -> bool:
-        """Return whether w'(J v) equals (J'w)'v for v the point and w all ones."""
-        gradient = back(torch.ones_like(along))
-        size = float((gradient * self.point).abs().sum() + along.abs().sum())
-        mismatch = abs(float(along.sum() - gradient @ self.point))
-        return bool(mismatch <= float(torch.finfo(along.dtype).eps) ** 0.6 * size)
-
-    @property
-    def _pads(self) -> bool:
-        module = self.objective.model.module
-        layers = () if module is None else module.modules()
-        return any(getattr(layer, "padding_idx", None) is not None for layer in layers)
 
     @property
     def pieces(self) -> list[slice]:
@@ -237,11 +236,16 @@ class SampleJacobian:
     def _growths(self) -> dict[Route, Growth]:
         return {}
 
+    @property
+    def _surely_fits(self) -> bool:
+        whole = self.objective
+        most = _SURELY * min(whole.n_samples * whole.bytes_per_sample, WORKING_BYTES) + 10 * self.point.nbytes
+        return self.max_bytes is None or most <= self.max_bytes
+
     def _fitting(self, route: Route) -> int:
         """Return how many samples a piece may have, 0 where even one takes too much."""
         n, limit = self.objective.n_samples, self.max_bytes
-        surely = _SURELY * n * self.objective.bytes_per_sample + 10 * self.point.nbytes
-        if self.at_once is not None or limit is None or surely <= limit or not self._works(route):
+        if self.at_once is not None or limit is None or self._surely_fits or not self._works(route):
             return n
         growth = self.growth(route)
         return next(
@@ -274,10 +278,6 @@ class SampleJacobian:
         return rows, leaf, losses, u, g
 
 
-def _along(graph: _Graph, v: Tensor) -> tuple[Tensor, _Back]:
+def _along(graph: _Graph, v: Tensor) -> tuple[Tensor, Back]:
     _, leaf, losses, u, g = graph
-    return torch.autograd.grad(g, u, v, retain_graph=True)[0], _backward(losses, leaf)
-
-
-def _backward(losses: Tensor, leaf: Tensor) -> _Back:
-    return lambda w: torch.autograd.grad(losses, leaf, w, retain_graph=True)[0]
+    return torch.autograd.grad(g, u, v, retain_graph=True)[0], backward(losses, leaf)

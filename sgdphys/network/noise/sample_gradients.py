@@ -93,7 +93,8 @@ class SampleGradients:
 
     def products_along(self, columns: Tensor) -> Tensor:
         """Return (g_i - g)' V, (n, k), for a tensor V (d, k)."""
-        along = torch.stack([self._jacobian.times(self._wide(column)) for column in columns.T], dim=1)
+        wide = columns if not self._patterns else torch.stack([self._wide(column) for column in columns.T], dim=1)
+        along = self._jacobian.times_columns(wide)
         return along - along.mean(dim=0)
 
     def weighted_sum(self, weights: Tensor) -> Tensor:

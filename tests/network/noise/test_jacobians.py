@@ -31,3 +31,21 @@ def test_the_padding_of_an_embedding_keeps_forward_mode_away(monkeypatch):
     monkeypatch.setattr("sgdphys.network.objective.WORKING_BYTES", 2000)
     assert network_with("embedding").noise().products_route == "forward"
     assert network_with("embedding with padding").noise().products_route == "double"
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("name", ["linear", "convolution", "gru", "attention", "embedding"])
+def test_forward_mode_takes_columns_together_where_it_can_and_one_by_one_where_not(name, together, monkeypatch):
+    network = network_with(name)
+    V = np.random.default_rng(0).normal(size=(network.dim, 5))
+    gradients = loop_over_samples(network)
+    if not together:
+        monkeypatch.setattr("sgdphys.network.noise.jacobians.forward_columns", refusing)
+    noise = network.noise(route="forward")
+    np.testing.assert_allclose(noise.along(V), (gradients - gradients.mean(axis=0)) @ V, rtol=1e-9, atol=1e-12)
+    assert noise._jacobian._takes_several == together
+
+
+def refusing(*_):
+    """Do as vmap does with layers that it has no rule for."""
+    raise RuntimeError("no batching rule")

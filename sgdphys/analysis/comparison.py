@@ -89,7 +89,7 @@ def _points(cloud: xr.Dataset, name: str, after: float | None) -> Array:
     if points.shape[1] < points.shape[2] + 3:
         raise ValueError(
             f"{name} has {points.shape[1]} finite particles, comparing {points.shape[2]} coordinates needs "
-            f"{points.shape[2] + 3}; use more of them"
+            f"{points.shape[2] + 3}; use more of them, or fewer coordinates, as of analysis.project"
         )
     return points
 

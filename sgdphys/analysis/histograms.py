@@ -151,7 +151,10 @@ def fitting_grid(cloud: xr.Dataset) -> Grid:
     points = position[np.isfinite(position).all(axis=1)]
     count, dim = points.shape
     if dim > 3 or not count:
-        raise ValueError(f"no grid fits {count} finite positions of {dim} coordinates; give grid=, of up to three axes")
+        raise ValueError(
+            f"no grid fits {count} finite positions of {dim} coordinates; give grid=, of up to three axes, and "
+            "as many coordinates, as cloud.isel(coordinate=[0, 1])"
+        )
     width = 3.5 * points.std(axis=0) * cloud.sizes[schema.PARTICLE] ** (-1 / (dim + 2))
     return Grid([_axis(low, high, step) for low, high, step in zip(points.min(0), points.max(0), width, strict=True)])
 

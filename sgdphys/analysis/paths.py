@@ -132,7 +132,7 @@ def stationary_paths(cloud: xr.Dataset, after: float | None) -> Paths:
     if position.shape[1] < LEAST_PARTICLES:
         raise ValueError(
             f"{position.shape[1]} particles stayed finite, errors from the differences between independent particles "
-            f"need {LEAST_PARTICLES}; use more of them"
+            f"need {LEAST_PARTICLES}; use more of them (recorded runs are joined by xarray.concat(runs, 'particle'))"
         )
     mean = position.mean(axis=(0, 1))
     return Paths(position - mean, times[kept], mean)

@@ -78,7 +78,7 @@ def path_principal_components(dataset: xr.Dataset, n_components: int = 4) -> xr.
     xr.Dataset
         ``path_share`` (particle, mode), ``path_share_null`` (mode), ``path_component`` (time, particle, mode) in x, of
         the path less its mean over time; ``off_plane_distance`` (time, particle) in x. Lengths carry the error of a
-        sketch, sqrt(1/(2k)).
+        sketch, sqrt(1/(2k)). All is NaN of a replica that diverged.
 
     Raises
     ------
@@ -108,8 +108,10 @@ def path_principal_components(dataset: xr.Dataset, n_components: int = 4) -> xr.
 def _sketches(dataset: xr.Dataset) -> Array:
     check_dataset(dataset)
     if "sketch" not in dataset:
-        raise ValueError("the Dataset holds no sketch: record with sketch=1024, say")
+        raise ValueError("the Dataset holds no sketch; train with record=network.Recording(), or use network.Recorder")
     check_times(dataset)
+    if set(dataset["sketch"].dims) != {schema.TIME, schema.PARTICLE, "bucket"}:
+        raise ValueError(f"sketch must have the dimensions time, particle and bucket, got {dataset['sketch'].dims}")
     values = np.asarray(dataset["sketch"].transpose(schema.TIME, schema.PARTICLE, "bucket").values, np.float64)
     if len(values) < 3:
         raise ValueError(f"three frames or more are needed, the Dataset holds {len(values)}")
@@ -121,6 +123,8 @@ def _mean_square(moves: Array) -> float:
 
 
 def _components(path: Array, count: int) -> tuple[Array, Array, Array]:
+    if not np.isfinite(path).all():
+        return np.full(count, np.nan), np.full((len(path), count), np.nan), np.full(len(path), np.nan)
     centred = path - path.mean(axis=0)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     scores = u * s

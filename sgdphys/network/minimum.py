@@ -41,7 +41,7 @@ def minimise(objective: Objective, start: Tensor, tolerance: float, max_iteratio
     ----------
     Nocedal & Wright, "Numerical optimization", algorithms 7.1 (Newton-CG) and 7.5 (L-BFGS).
     """
-    point = _quasi_newton(objective, start, tolerance, max_iterations)
+    point, ended = _quasi_newton(objective, start, tolerance, max_iterations)
     norm = _gradient_norm(objective, point)
     for _ in range(_NEWTON_STEPS):
         if norm <= tolerance or norm > _NEWTON_REGION:
@@ -54,14 +54,26 @@ def minimise(objective: Objective, start: Tensor, tolerance: float, max_iteratio
     if norm > tolerance:
         warnings.warn(
             f"the minimum was not reached: gradient norm {norm:.2e} above tolerance={tolerance:.1e}; "
-            "raise max_iterations, or give weight_decay > 0 (separable classes have no minimum without it)",
+            + _way_out(ended, max_iterations, objective.weight_decay),
             RuntimeWarning,
             stacklevel=4,
         )
     return point
 
 
-def _quasi_newton(objective: Objective, start: Tensor, tolerance: float, max_iterations: int) -> Tensor:
+def _way_out(ended: bool, max_iterations: int, weight_decay: float) -> str:
+    ways = [
+        f"raise max_iterations={max_iterations}, at which the search ended"
+        if ended
+        else "the search stalled, as at the kinks of ReLU or in the rounding of float32: smooth activations and "
+        "dtype=torch.float64 reach further"
+    ]
+    if not weight_decay:
+        ways.append("give weight_decay > 0 (separable classes have no minimum without it)")
+    return ", or ".join(ways)
+
+
+def _quasi_newton(objective: Objective, start: Tensor, tolerance: float, max_iterations: int) -> tuple[Tensor, bool]:
     def value_and_gradient(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         point = torch.as_tensor(x).to(start)[None]
         values, gradients = objective.value_and_gradient(point)
@@ -77,7 +89,7 @@ def _quasi_newton(objective: Objective, start: Tensor, tolerance: float, max_ite
     result = scipy.optimize.minimize(
         value_and_gradient, to_numpy(start).astype(np.float64), jac=True, method="L-BFGS-B", options=options
     )
-    return torch.as_tensor(result.x).to(start)
+    return torch.as_tensor(result.x).to(start), result.status == 1  # 1: as many iterations as were allowed
 
 
 def _newton_step(objective: Objective, point: Tensor, tolerance: float) -> Tensor:

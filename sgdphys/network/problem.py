@@ -52,7 +52,9 @@ class Network(MeasuredNoise, PointEvaluation):
     model
         The torch module; its present weights are the point.
     loss
-        Callable (output, target) -> (n,), one value per sample, or a torch loss module. A module with
+        Callable (output, target) -> (n,), one value per sample, or a torch loss module. The output is what the model
+        returns: of a dictionary take a part, as ``lambda output, target: cross_entropy(output["logits"], target,
+        reduction="none")``; a loss that the model itself makes of ``labels`` is not used. A module with
         ``reduction="mean"`` is taken sample by sample and averaged over all other axes as its own mean does.
         ``torch.nn.MSELoss`` is the mean over outputs of the squared residual: for one output twice the half squared
         residual, so curvature is 2 times and noise covariance 4 times as large.
@@ -126,7 +128,8 @@ class Network(MeasuredNoise, PointEvaluation):
         Parameters
         ----------
         per_sample
-            (parameters by name, batch) -> losses (n,), in torch operations.
+            (parameters by name, batch) -> losses (n,), in torch operations; derivatives by the data, as of a
+            differential equation, by ``torch.func.jvp``, not by ``torch.autograd.grad``.
         params
             Starting parameters by name, arrays or tensors.
         data
@@ -199,6 +202,8 @@ class Network(MeasuredNoise, PointEvaluation):
     def minimum(self, tolerance: float = 1e-7, max_iterations: int = 20_000) -> Network:
         """Return the network at a nearby minimum of f: L-BFGS steps, then Newton steps with conjugate gradients.
 
+        Nothing is printed meanwhile. Losses with kinks (ReLU, maxima) and float32 stop short of small tolerances.
+
         Warns with RuntimeWarning when ``tolerance`` was not reached; ``residual_gradient_norm`` of the result tells how
         near it is.
 
@@ -238,16 +243,18 @@ class Network(MeasuredNoise, PointEvaluation):
         parameters, x = origin + V y. "full": all parameters, a quadratic and noise of low rank, with the shares of
         noise and variance it misses. "anharmonic": loss and noise tabulated in one to three leading directions. "last
         layer": least squares in the last layer's weights, exactly solvable. The settings of each stand at its function
-        in ``sgdphys.network.twins``. C is nowhere replaced by H.
+        in ``sgdphys.network.twins``: ``quadratic.twin_of``, ``full_space.full_twin_of``,
+        ``anharmonic.anharmonic_twin_of``, ``last_layer.last_layer_twin_of``. C is nowhere replaced by H.
 
         Parameters
         ----------
         rank
-            Number of leading directions.
+            Number of leading directions of the quadratic and the full twin; the anharmonic one takes ``directions``.
         kind
             Which twin.
         **settings
-            What else the kind takes, as ``directions=``, ``sgd=`` of the anharmonic one.
+            What else the kind takes: ``directions=`` and one of ``sgd=``, ``temperature=``, ``half_width=`` of the
+            anharmonic one, ``output=`` of the last layer's.
 
         Returns
         -------
@@ -261,8 +268,10 @@ class Network(MeasuredNoise, PointEvaluation):
 
         Options: ``rank=20`` leading directions of the Hessian, ``n_replicas=200``, ``n_steps=None`` (three times what
         the slowest direction needs), ``svag=(1, 2, 4)`` refinements, () for none, ``tolerance=0.1`` relative difference
-        that agrees, ``seed=0``, ``threads``, ``progress``. ``network.validity.table`` prints the result; all that it
-        holds and how it is judged stands at :func:`sgdphys.network.validity.assessment.validity_of`.
+        that agrees, ``seed=0``, ``threads``, ``progress``. ``print(network.validity.table(result))`` shows it. A row
+        agrees where all of value +- 2 standard errors is within the tolerance, disagrees where none of it is, and is
+        not resolved between. What each row is stands at
+        :func:`sgdphys.network.validity.assessment.validity_of`.
 
         Parameters
         ----------

@@ -83,8 +83,17 @@ def _check_output(arguments: argparse.Namespace) -> None:
         from sgdphys.plots.figures import picture_path
 
         picture_path(arguments.output)
-    if arguments.store and Path(arguments.store).exists() and not arguments.overwrite:
+    if not arguments.store:
+        return
+    from sgdphys.store.directory import existing_store, resolve
+
+    target = resolve(arguments.store)
+    if not target.parent.is_dir():
+        raise ValueError(f"the folder {str(target.parent)!r} of the store does not exist; make it first")
+    if target.exists() and not arguments.overwrite:
         raise ValueError(f"{arguments.store} is there already; --overwrite replaces it")
+    if target.exists():
+        existing_store(target)
 
 
 def _keep(arguments: argparse.Namespace, result: Any) -> None:
@@ -151,7 +160,7 @@ def _module(place: str) -> Any:
         if place == missing or place.startswith(f"{missing}."):
             raise ValueError(f"there is no module {place!r} here; a file ends in .py, as my.py:make") from error
         raise ValueError(f"{place} needs the module {missing!r}, which is not installed") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{place} fails on import: {_said(error)}") from error
 
 
@@ -166,7 +175,7 @@ def _file(path: Path) -> Any:
     sys.path.insert(0, str(path.parent.resolve()))  # as for a script, for what it imports
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path} fails: {_said(error)}") from error
     return module
 
@@ -174,9 +183,9 @@ def _file(path: Path) -> Any:
 def _called(factory: Any, text: str) -> Any:
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{text}() fails: {_said(error)}") from error
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

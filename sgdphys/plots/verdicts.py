@@ -70,6 +70,9 @@ def _variances(axes: Axes, dataset: xr.Dataset) -> None:
     axes.set_xlabel(axis_label(dataset["curvature"], "curvature", "λ"))
     axes.set_ylabel("variance  [x²]")
     curvature = dataset["curvature"].values
+    if "variance_predicted" not in dataset and "variance_real" not in dataset:
+        _note(axes, "no stationary state")
+        return
     if "variance_of_equation" in dataset:
         values = dataset["variance_of_equation"]
         axes.plot(curvature, values, "_", markersize=11, color=GREY, label="stochastic equation (Lyapunov)")
@@ -117,6 +120,9 @@ def _spectrum(axes: Axes, dataset: xr.Dataset) -> None:
     along = np.sort(np.diag(dataset["noise_covariance"].values))[::-1]
     axes.loglog(np.arange(1, len(along) + 1), along, "o", markersize=4, mfc="none", color=RED,
                 label="C along leading directions of H")  # fmt: skip
+    low, high = axes.get_ylim()
+    if high < 2 * low:  # one value, or some that hardly differ
+        axes.set_ylim(low / 2, 2 * high)
 
 
 def _note(axes: Axes, text: str) -> None:

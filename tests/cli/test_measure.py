@@ -29,6 +29,9 @@ def number():
 
 def broken():
     raise RuntimeError("no data here")
+
+def leaves():
+    raise SystemExit(7)
 """
 FEW = ["--lr", "0.1", "--batch-size", "4", "--n-replicas", "40", "--no-progress"]
 
@@ -84,6 +87,7 @@ def test_the_bundled_example_is_at_its_minimum():
         ("shelf_of_networks.py:mak", "shelf_of_networks.py has no 'mak'"),
         ("shelf_of_networks.py:number", "shelf_of_networks.py:number does not give an sgdphys Network, but int"),
         ("shelf_of_networks.py:broken", "shelf_of_networks.py:broken() fails: RuntimeError: no data here"),
+        ("shelf_of_networks.py:leaves", "shelf_of_networks.py:leaves() fails: SystemExit: 7"),
         ("fails.py:make", "fails.py fails: ZeroDivisionError: division by zero"),
         ("fails:make", "fails fails on import: ZeroDivisionError: division by zero"),
         ("wants:make", "wants needs the module 'no_such_package_at_all', which is not installed"),
@@ -99,6 +103,15 @@ def test_settings_are_checked_before_the_network_is_made(capsys):
     assert "lr must be positive" in capsys.readouterr().err
     assert main(["measure", "no_such.py:make", *FEW, "--output", "v.txt"]) == 2
     assert "must end in" in capsys.readouterr().err
+
+
+def test_a_store_that_cannot_be_is_refused_before_anything_is_computed(capsys, tmp_path):
+    assert main(["measure", "no_such.py:make", *FEW, "--store", "nowhere/v.zarr"]) == 2
+    assert "of the store does not exist; make it first" in capsys.readouterr().err
+    (tmp_path / "mine.zarr").write_text("my own")
+    assert main(["measure", "no_such.py:make", *FEW, "--store", "mine.zarr", "--overwrite"]) == 2
+    assert "mine.zarr is not a sgdphys store" in capsys.readouterr().err
+    assert (tmp_path / "mine.zarr").read_text() == "my own"
 
 
 def test_help_loads_nothing_heavy():

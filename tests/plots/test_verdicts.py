@@ -57,9 +57,17 @@ def test_what_was_not_run_leaves_its_panel_empty(verdict):
     names = ["variance_real", "variance_real_standard_error", "variance_predicted", "variance_of_equation"]
     less = verdict.drop_dims("refinement").drop_vars(names)
     less["eigenvalue"] = ("mode", [0.0])
-    _, scan, spectrum, _ = plots.draw_validity(less).axes
+    variances, scan, spectrum, _ = plots.draw_validity(less).axes
+    assert variances.texts[0].get_text() == "no stationary state"
     assert scan.texts[0].get_text() == "not run, or does not apply"
     assert spectrum.texts[0].get_text() == "no noise"
+
+
+def test_one_eigenvalue_stands_inside_its_panel(verdict):
+    one = verdict.isel(coordinate=[0], coordinate_2=[0]).assign(eigenvalue=("mode", [1.0]))
+    low, high = plots.draw_validity(one).axes[2].get_ylim()
+    assert low < 0.6
+    assert high > 1.6
 
 
 def test_it_is_recognised_and_others_are_refused(verdict):

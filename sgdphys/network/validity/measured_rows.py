@@ -225,7 +225,7 @@ def _isotropy(measured: Measured) -> list[Row]:
 
 def _potential(measured: Measured) -> Row:
     count = min(_POTENTIAL_DIRECTIONS, len(measured.surroundings.curvatures))
-    label = f"distance of Phi from f/c in {count} directions"
+    label = f"distance of Phi from f/c in {count} directions" if count > 1 else "distance of Phi from f/c"
     if count < 2:
         return Row("potential_distance", label, math.nan, question="thermal", unit="T", reason="one direction")
     curvatures = measured.surroundings.curvatures[:count]

@@ -102,7 +102,7 @@ def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
     Raises
     ------
     ValueError
-        No direction has a positive curvature.
+        No direction has a positive curvature, or the samples' gradients are all the same but for rounding.
 
     Warns
     -----
@@ -123,6 +123,7 @@ def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
     noisy = _noisy(samples)
     values, directions, samples = values[confining][noisy], directions[:, noisy], samples[:, noisy]
     covariance = samples.T @ samples / len(samples)
+    _refuse_without_noise(network, float(values[0]), covariance)
     warn_of_drift(network, directions, covariance, "the theory leaves it out", 6)
     moments, eigenvalues = _noise_as_a_whole(network, seed)
     trace = max(float(np.trace(covariance)), float(eigenvalues.sum()), np.finfo(float).tiny)
@@ -131,6 +132,16 @@ def surroundings_of(network: Network, rank: int, seed: int) -> Surroundings:
     alignment = curvature.alignment(noise, count, n_probes=_PROBES if network.dim > _PROBES else None, seed=seed)
     lowest = _lowest(curvature, float(values[0]), seed)
     return Surroundings(values, directions, samples, moments, eigenvalues, alignment, pull, lowest)
+
+
+def _refuse_without_noise(network: Network, stiffness: float, covariance: Array) -> None:
+    """Refuse noise that is no more than the rounding of the parameters makes of the gradient."""
+    rounding = torch.finfo(network.objective.model.initial.dtype).eps * float(np.linalg.norm(network.parameters))
+    if float(np.trace(covariance)) ** 0.5 <= 100 * stiffness * rounding:
+        raise ValueError(
+            "the gradient noise is 0 at this point: all samples have the same gradient, and SGD is gradient descent; "
+            "noise of labels, or weight decay, keeps it away from 0"
+        )
 
 
 def _noisy(samples: Array) -> NDArray[np.bool_]:

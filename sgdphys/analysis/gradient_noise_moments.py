@@ -73,9 +73,7 @@ def noise_moments(gram: Any, n_population: int | None = None) -> xr.Dataset:
     ----------
     McCandlish et al. 2018, arXiv:1812.06162, appendix A.1 (|G|^2 and tr C from two batch sizes, here 1 and n).
     """
-    products = checked_gram("gram", gram)
-    if np.diag(products).min() < 0:
-        raise ValueError("the diagonal of gram holds squared norms of gradients, got a negative entry")
+    products = checked_gram("gram", gram, squares=True)
     population = checked_population(n_population, len(products))
     all_samples, left_out = gram_moments(products, population)
     share = open_share(len(products), population)
@@ -93,8 +91,8 @@ def noise_moments(gram: Any, n_population: int | None = None) -> xr.Dataset:
     return scalars(estimates | errors | {"participation_ratio_bias": float(bias)}, attributes)
 
 
-def checked_gram(name: str, gram: Any) -> Array:
-    """Return a Gram matrix as float64, or raise ValueError with what is wrong with it."""
+def checked_gram(name: str, gram: Any, *, squares: bool = False) -> Array:
+    """Return a Gram matrix as float64, or raise ValueError with what is wrong; ``squares`` stand on its diagonal."""
     matrix = number_array(name, gram)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name} must be a square matrix (sample, sample), got shape {matrix.shape}")
@@ -104,6 +102,8 @@ def checked_gram(name: str, gram: Any) -> Array:
         raise ValueError(f"{name} holds NaN or infinity: a gradient is not finite")
     if np.abs(matrix - matrix.T).max() > _ASYMMETRY * np.abs(matrix).max():
         raise ValueError(f"{name} must be symmetric, as scalar products of gradients are")
+    if squares and np.diag(matrix).min() < 0:
+        raise ValueError(f"the diagonal of {name} holds squared norms of gradients, got a negative entry")
     return matrix
 
 

@@ -154,7 +154,7 @@ def _steps(length: GramMoments, curvature: GramMoments, sizes: Array) -> tuple[A
 
 
 def _checked(gram: Any, curvature_gram: Any, n_population: Any) -> tuple[Array, Array | None, int | None]:
-    products = checked_gram("gram", gram)
+    products = checked_gram("gram", gram, squares=True)
     curved = None if curvature_gram is None else checked_gram("curvature_gram", curvature_gram)
     if curved is not None and curved.shape != products.shape:
         raise ValueError(f"gram and curvature_gram must be of the same samples, got {products.shape}, {curved.shape}")

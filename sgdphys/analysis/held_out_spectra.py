@@ -67,7 +67,7 @@ def cross_validated_spectrum(
     Marchenko & Pastur 1967, Mat. Sb. 72, 507; Abadir, Distaso & Zikes 2014, J. Econometrics 181, 165 (variances of one
     part of the sample along the axes of another).
     """
-    products = checked_gram("gram", gram)
+    products = checked_gram("gram", gram, squares=True)
     n = len(products)
     if n < _FEWEST:
         raise ValueError(f"gram needs at least {_FEWEST} samples to be split in halves, got {n}")

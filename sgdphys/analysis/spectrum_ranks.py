@@ -79,6 +79,8 @@ def noise_ranks(
 
 
 def _checked_eigenvalues(eigenvalues: Any, dim: int) -> Array:
+    if isinstance(eigenvalues, xr.Dataset) and "eigenvalue" not in eigenvalues:
+        raise ValueError("the Dataset holds no eigenvalue: give that of spectrum() or top()")
     given = eigenvalues["eigenvalue"] if isinstance(eigenvalues, xr.Dataset) else eigenvalues
     values = number_array("eigenvalues", given)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all():

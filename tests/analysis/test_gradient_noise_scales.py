@@ -189,6 +189,11 @@ def test_curvature_may_have_either_sign():
 def test_refusals(settings, says):
     with pytest.raises(ValueError, match=says):
         noise_scale(np.eye(4), **settings)
+    with pytest.raises(ValueError, match="negative entry"):
+        noise_scale(-np.eye(4), curvature_gram=-np.eye(4))
+    assert np.isinf(
+        noise_scale(np.eye(4), curvature_gram=-np.eye(4))["curvature_noise_scale_high"]
+    )  # H may be indefinite
 
 
 @pytest.mark.parametrize(("curvature", "size", "says"), [(None, 1, "got None"), (np.eye(4), [0], "must be positive")])

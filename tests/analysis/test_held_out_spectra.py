@@ -75,6 +75,7 @@ def test_rounding_of_single_precision_is_no_mode():
     [
         (np.eye(7), {}, "at least 8 samples"),
         (np.ones((8, 9)), {}, "square"),
+        (-np.eye(8), {}, "negative entry"),
         (np.eye(8), {"n_splits": 0}, "n_splits must be a positive integer"),
         (np.eye(8), {"seed": -1}, "seed must be"),
         (np.eye(8), {"n_population": 7}, "n_population"),

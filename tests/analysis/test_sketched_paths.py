@@ -52,3 +52,14 @@ def test_what_is_no_sketch_is_refused():
         sketched_displacement(dataset(walk(5, 1, 2)).rename(sketch="other"))
     with pytest.raises(ValueError, match="three frames"):
         path_principal_components(dataset(walk(2, 1, 2)))
+    with pytest.raises(ValueError, match="dimensions time, particle and bucket"):
+        sketched_displacement(dataset(walk(5, 1, 2)).isel(particle=0))
+
+
+def test_a_replica_that_diverged_has_no_components_and_the_others_keep_theirs():
+    paths = walk(30, 2, 8)
+    alone = path_principal_components(dataset(paths[:, 1:]))
+    paths[20:, 0] = np.nan
+    both = path_principal_components(dataset(paths))
+    assert np.isnan(both["path_share"][0]).all() and np.isnan(both["off_plane_distance"][:, 0]).all()
+    np.testing.assert_allclose(both["path_share"][1], alone["path_share"][0])

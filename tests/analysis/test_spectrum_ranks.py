@@ -64,6 +64,7 @@ def test_the_participation_ratio_of_few_samples_is_capped_that_of_the_moments_is
     ("values", "settings", "says"),
     [
         ([], {"dim": 3}, "list of finite numbers"),
+        (xr.Dataset(), {"dim": 3}, "the Dataset holds no eigenvalue"),
         ([1.0, np.inf], {"dim": 3}, "list of finite numbers"),
         ([1.0, -0.5], {"dim": 3}, "no negative eigenvalues"),
         ([1.0, 0.5], {"dim": 1}, "at least the number of eigenvalues 2"),

@@ -75,6 +75,8 @@ def replay(
     first, last = whole_number("first_step", first_step, least=0), whole_number("last_step", last_step)
     if last <= first:
         raise ValueError(f"last_step must lie after first_step, got {first} and {last}")
+    if recorded is None or not hasattr(network, "configuration"):
+        raise ValueError("replay needs the network that was trained, and its cloud or the path of its store")
     source = recorded if isinstance(recorded, xr.Dataset) else open_store(recorded)
     configuration = _configuration(source, network)
     settings: dict[str, Any] = {
@@ -134,7 +136,7 @@ def _frame(source: xr.Dataset, dim: int, first: int) -> xr.Dataset | None:
     if not (schema.is_cloud(source) and schema.STEP in source.coords) or source.sizes[schema.COORDINATE] != dim:
         return None
     index = int(np.searchsorted(source[schema.STEP].values, first, side="right")) - 1
-    if index < 0 or "basis" in source:
+    if index < 0 or "basis" in source or source["position"].dtype != np.float64:  # rounded, or in other coordinates
         return None
     kept = [name for name in ("position", "velocity", "buffer") if name in source]
     return source[kept].isel({schema.TIME: [index]}).load()
@@ -161,6 +163,8 @@ def _times(save_at: int | ArrayLike | None, steps: Any) -> ArrayLike:
         count = min(whole_number("save_at", save_at), len(steps))
         return np.asarray(steps[np.unique(np.linspace(0, len(steps) - 1, count).round().astype(int))])
     times = np.asarray(save_at, np.float64)
+    if not times.size:
+        raise ValueError("save_at must hold at least one time")
     if times.min() < steps[0] or times.max() > steps[-1]:
         raise ValueError(f"save_at must lie within the window, {steps[0]:g} to {steps[-1]:g}")
     return times

@@ -91,7 +91,7 @@ class RecordingStore:
             The store was made by a recorder with other settings or another model, or holds no start.
         """
         own = describe_store(self.path).attributes
-        stored, wanted = ({"time_unit": told.get("time_unit")} | _configuration(told) for told in (own, attributes))
+        stored, wanted = (_configuration(told) for told in (own, attributes))
         for name in ("verb", "recording", "parameters", "shapes", "time_unit"):
             if stored.get(name) != wanted[name]:
                 raise ValueError(
@@ -145,8 +145,7 @@ class RecordingStore:
 
 
 def _configuration(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    configuration: dict[str, Any] = json.loads(attributes.get("configuration", "{}"))
-    return configuration
+    return {"time_unit": attributes.get("time_unit"), **json.loads(attributes.get("configuration", "{}"))}
 
 
 def _same(first: xr.DataArray, second: xr.DataArray) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -175,10 +174,10 @@ def _loss_and_slope(objective: Objective, output: Tensor) -> tuple[Tensor, Tenso
     return losses.detach(), torch.autograd.grad(losses.sum(), leaf)[0]
 
 
-def _chosen_output(output: int | None, count: int) -> int:
+def _chosen_output(output: Any, count: int) -> int:
     if output is None and count == 1:
         return 0
-    if isinstance(output, bool) or not (isinstance(output, Integral) and 0 <= output < count):
+    if isinstance(output, bool) or not (isinstance(output, int | np.integer) and 0 <= output < count):
         raise ValueError(
             f"the last layer has {count} outputs, each a problem of its own: output must be 0 to {count - 1}, got "
             f"{output}"

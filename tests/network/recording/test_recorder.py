@@ -152,7 +152,7 @@ def test_other_directions_origins_and_clocks_are_no_continuation(settings, messa
 
 def test_what_is_no_model_optimizer_or_loss_is_refused(model, tmp_path):
     for wrong in (None, torch.nn.Linear):
-        with pytest.raises(TypeError, match="model must be a torch.nn.Module"):
+        with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module"):
             Recorder(wrong, tmp_path / "run")
     with pytest.raises(TypeError, match="optimizer must be a torch optimizer, got int"):
         Recorder(model, tmp_path / "run", optimizer=3)

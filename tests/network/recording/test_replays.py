@@ -54,6 +54,13 @@ def test_a_store_is_replayed(perceptron, tmp_path):
     np.testing.assert_array_equal(replay(perceptron, tmp_path / "run", 12, 14)["position"], whole["position"][12:15])
 
 
+def test_frames_that_were_rounded_are_passed_over(perceptron):
+    run = {"n_replicas": 3, "n_steps": 20}
+    whole = train(perceptron, SGD(0.1, 4), **run, save_at=21)
+    rounded = train(perceptron, SGD(0.1, 4), **run, save_at=5, storage="float32")
+    np.testing.assert_array_equal(replay(perceptron, rounded, 12, 14)["position"], whole["position"][12:15])
+
+
 def test_what_cannot_be_replayed_is_refused(perceptron):
     cloud = train(perceptron, SGD(0.1, 4), n_replicas=2, n_steps=20, save_at=1, start=np.zeros(31))
     with pytest.raises(ValueError, match="no state at or before step 3"):
@@ -64,3 +71,7 @@ def test_what_cannot_be_replayed_is_refused(perceptron):
         replay(perceptron, cloud.assign_attrs(configuration="{}"), 3, 5)
     with pytest.raises(ValueError, match="give that one"):
         replay(sp.network.digits_network(), cloud, 3, 5)
+    with pytest.raises(ValueError, match="replay needs the network that was trained"):
+        replay(perceptron, None, 3, 5)
+    with pytest.raises(ValueError, match="save_at must hold at least one time"):
+        replay(perceptron, train(perceptron, SGD(0.1, 4), n_replicas=2, n_steps=20, save_at=1), 3, 5, save_at=[])

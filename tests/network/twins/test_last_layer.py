@@ -124,3 +124,16 @@ def test_other_losses_and_outputs_are_refused():
     for output in (None, 3, -1, True):
         with pytest.raises(ValueError, match=f"output must be 0 to 2, got {output}"):
             last_layer_twin_of(network, output)
+
+
+def test_a_bias_that_is_frozen_belongs_to_the_targets():
+    torch.manual_seed(3)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    model[2].bias.requires_grad_(False)
+    rng = np.random.default_rng(2)
+    network = Network(model, torch.nn.MSELoss(), (rng.normal(size=(9, 3)), rng.normal(size=(9, 2))))
+    landscape = last_layer_twin_of(network, 1).landscape
+    own = network.parameters @ landscape.basis
+    found, expected = landscape.gradient(own[None])[0], network.gradient() @ landscape.basis
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert abs(float(model[2].bias[1].detach())) > 0.01  # else its sign would not matter

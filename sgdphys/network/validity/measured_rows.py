@@ -188,7 +188,7 @@ def _refinement(measured: Measured) -> Row:
     refined = measured.refined
     reason = _SHUFFLED if measured.shuffled else "momentum" if measured.sgd.momentum else ""
     if refined is None and not reason:
-        reason = "not run"
+        reason = "not run, or replicas left"
     trend = _NOTHING if refined is None else refined.trend
     label = "SVAG: variance at l = 1 against l -> infinity, relative"
     return Row("variance_amplified", label, trend.value, trend.error, 0.0, measured.tolerance, reason=reason)

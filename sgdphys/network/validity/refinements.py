@@ -59,7 +59,7 @@ def refine(
     prediction: Prediction,
     plain: Equilibrium,
     amplifications: Sequence[int],
-) -> Refinements:
+) -> Refinements | None:
     """Run the refinements and fit the trend.
 
     Parameters
@@ -75,8 +75,8 @@ def refine(
 
     Returns
     -------
-    Refinements
-        Independent clouds of l times as many steps each, and half as many replicas.
+    Refinements or None
+        Independent clouds of l times as many steps each, and half as many replicas; None if replicas left for infinity.
     """
     assert prediction.equation is not None
     reference = np.diag(prediction.equation)[None]
@@ -84,6 +84,8 @@ def refine(
     results, predicted = [], []
     for l in amplifications:  # noqa: E741 - the letter of the formula
         cloud = plain if l == 1 else measure_equilibrium(network, sgd, surroundings, fewer, l)
+        if cloud.diverged:
+            return None
         results.append(mean_over(cloud.points(), reference)[0])
         predicted.append(float(np.mean(np.diag(refined_prediction(surroundings, sgd, l)) / reference)))
     ratios, errors = (np.array([getattr(result, name) for result in results]) for name in ("value", "error"))

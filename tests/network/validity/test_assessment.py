@@ -8,6 +8,7 @@ from asserts import assert_excluded, assert_within
 from sgdphys import SGD, theory
 from sgdphys.network import Network
 from sgdphys.network.validity import table
+from sgdphys.network.validity.judgements import errors_of, judge
 
 
 def half_square(output, target):
@@ -113,13 +114,34 @@ def test_momentum_and_distinct_samples(constant_noise):
     sgd = SGD(0.05, 4, momentum=0.6, sampling="without")
     result = constant_noise.validity(sgd, n_replicas=1000, progress=False)
     assert float(result.sel(row="effective_temperature")["row_expected"]) == pytest.approx(0.05 / 8 / 0.4 * 6 / 9)
-    for key in ("variance", "fluctuation_dissipation"):
+    for key in ("variance", "fluctuation_dissipation", "noise_growth"):
         value, error, _ = row(result, key)
         assert_within(value, 1.0, error)
+    assert row(result, "largest_discretisation")[0] == pytest.approx(row(result, "discretisation")[0])
     assert str(result.sel(row="variance_amplified")["row_reason"].item()) == "momentum"
     expected = sgd.__class__(0.05, 4, momentum=0.6, sampling="without", n_samples=10).equivalent(batch_size=2).lr
     assert float(result["equivalent_lr"].sel(batch_size=2)) == pytest.approx(expected)
     assert float(result["equivalent_stiffness"].sel(batch_size=2)) == pytest.approx(2 * expected)
+
+
+def test_noise_that_grows_is_no_anharmonic_loss(line):
+    """physics.md G1 at lr .4, B = 1: variance .11817251, noise grown as much, in a quadratic loss."""
+    result = line().minimum().validity(SGD(0.4, 1), n_replicas=3000, svag=(), progress=False)
+    ratio = 0.11817251 / (0.4**2 * 0.3896 / (1 - 0.375**2))
+    for key in ("variance", "noise_growth"):
+        value, error, judgement = row(result, key)
+        assert_within(value, ratio, error)
+        assert_excluded(value, 1.0, error)
+        assert judgement == "disagrees"
+    assert "hotter than the quadratic theory: its noise is 1." in result.attrs["verdict"]
+
+
+def test_few_replicas_are_no_certainty(regression):
+    result = regression.validity(SGD(0.05, 4), n_replicas=4, svag=(), progress=False)
+    assert row(result, "variance")[2] == "not resolved"
+    assert result.attrs["verdict"].startswith("stationarity and temperature not resolved")
+    value, error, _ = row(result, "potential_distance")
+    assert row(result, "potential_distance")[2] == judge(value, error, 0.0, 0.1, errors=errors_of(4))
 
 
 def test_a_run_that_is_too_short_is_not_judged(regression):

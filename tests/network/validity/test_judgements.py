@@ -1,9 +1,19 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sgdphys.network.validity.judgements import AGREES, DISAGREES, INAPPLICABLE, UNRESOLVED, Row, judge, rows_dataset
+from sgdphys.network.validity.judgements import (
+    AGREES,
+    DISAGREES,
+    INAPPLICABLE,
+    UNRESOLVED,
+    Row,
+    errors_of,
+    judge,
+    rows_dataset,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +53,13 @@ def test_rows_become_variables():
     assert dataset["judgement"].values.tolist() == [AGREES, INAPPLICABLE]
     np.testing.assert_array_equal(dataset["row_value"], [1.0, 2.0])
     assert dataset["row_value"].attrs["long_name"]
+
+
+def test_few_replicas_need_more_standard_errors():
+    """Student's quantile q for two degrees of freedom is (2q - 1) / sqrt(2 q (1 - q))."""
+    quantile = 0.9772498680518208
+    assert errors_of(3) == pytest.approx((2 * quantile - 1) / (2 * quantile * (1 - quantile)) ** 0.5, rel=1e-9)
+    assert errors_of(10**7) == pytest.approx(2.0, abs=1e-5)
+    row = Row("variance", "", 1.5, 0.15, 1.0, 0.1)
+    assert row.judgement == "disagrees"
+    assert replace(row, errors=errors_of(3)).judgement == "not resolved"

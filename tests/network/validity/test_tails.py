@@ -32,3 +32,8 @@ def test_gaussian_samples_are_gaussian_and_stable_ones_are_not():
 def test_noise_of_few_values_has_no_tail():
     samples = np.tile([[1.0], [-1.0]], (10, 1))
     assert tail_of_minibatches(samples, SGD(0.1, 4), 0) is None
+
+
+def test_sums_on_a_lattice_have_no_tail():
+    """Sums of 64 signs take 33 sizes, and 0 among them."""
+    assert tail_of_minibatches(np.tile([[1.0], [-1.0]], (50, 1)), SGD(0.1, 64), 0) is None

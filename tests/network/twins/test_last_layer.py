@@ -131,7 +131,7 @@ def test_a_bias_that_is_frozen_belongs_to_the_targets():
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
     model[2].bias.requires_grad_(False)
     rng = np.random.default_rng(2)
-    network = Network(model, torch.nn.MSELoss(), (rng.normal(size=(9, 3)), rng.normal(size=(9, 2))))
+    network = sp.network.Network(model, torch.nn.MSELoss(), (rng.normal(size=(9, 3)), rng.normal(size=(9, 2))))
     landscape = last_layer_twin_of(network, 1).landscape
     own = network.parameters @ landscape.basis
     found, expected = landscape.gradient(own[None])[0], network.gradient() @ landscape.basis

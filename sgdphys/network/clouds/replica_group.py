@@ -108,7 +108,7 @@ class ReplicaGroup:
     """
 
     def __init__(self, rule: Rule, rows: NDArray[np.int64], state: State, loss: BatchLoss) -> None:
-        self.rows = rows
+        self.rows, self.stopped = rows, False
         self._rule, self._loss, self._stacked = rule, loss, loss.stacked
         self._settings = rule.settings.take(rows)
         self._kind: dict[str, Any] = {"device": state.positions.device, "dtype": state.positions.dtype}
@@ -152,6 +152,8 @@ class ReplicaGroup:
                 self._block = self._prepared(step)
             stop = min(last, self._block.steps.stop)
             for number in range(step, stop):
+                if self.stopped:  # by another thread
+                    return
                 self._step(number, self._block)
             step = stop
 

@@ -102,8 +102,13 @@ class Replicas:
                 group.advance(first_step, n_steps)
 
         futures = [self._pool.submit(work, shift) for shift in self._shifts]
-        for future in futures:
-            future.result()
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:  # an interrupt too: the threads would go on to the end of these steps
+            for group in (group for shift in self._shifts for group in shift):
+                group.stopped = True
+            raise
         self._step = first_step + n_steps
 
     def snapshot(self) -> Snapshot:

@@ -1,3 +1,8 @@
+import os
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +70,36 @@ def test_a_killed_training_goes_on_to_the_bit(batch_norm, tmp_path, monkeypatch,
     assert resumed.attrs["engine"] == engine
     complete = train(batch_norm, MOMENTUM, store=tmp_path / "cloud", resume=True, **SETTINGS)
     assert_same_bits(complete.load(), whole)
+
+
+class Slow(torch.nn.Module):
+    """A linear map that takes a hundredth of a second."""
+
+    def __init__(self):
+        super().__init__()
+        self.map = torch.nn.Linear(3, 3)
+
+    def forward(self, x):
+        time.sleep(0.01)
+        return self.map(x)
+
+
+@pytest.mark.parametrize("engine", ["vectorised", "loop"])
+def test_an_interrupt_ends_a_run_within_a_step_and_leaves_its_store(classes, tmp_path, monkeypatch, engine):
+    network = Network(Slow(), torch.nn.CrossEntropyLoss(), classes)
+    keep = StoredFrames.keep
+
+    def kept(self, snapshot, step):
+        keep(self, snapshot, step)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    monkeypatch.setattr(StoredFrames, "keep", kept)
+    settings = {"n_replicas": 3, "n_steps": 200_000, "save_at": 2, "engine": engine, "store": tmp_path / "cloud"}
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        train(network, SGD(0.1, 4), **settings)
+    assert time.monotonic() - begin < 15  # a piece of the run, 2000 steps, takes twenty seconds and more
+    np.testing.assert_array_equal(sgdphys.open(tmp_path / "cloud")["step"], [0])
 
 
 def test_a_kick_of_every_step_is_the_same_after_resumption(perceptron, tmp_path, monkeypatch):

@@ -127,3 +127,8 @@ def test_directions_that_differ_while_their_mean_agrees():
     assert_excluded(spread.value, 0.0, spread.error)
     none = spread_over(draws(np.eye(3)), np.ones((3, 3)))
     assert none.value <= 4 * none.error
+
+
+def test_the_spread_counts_what_all_directions_differ_by():
+    hot = spread_over(draws(1.5 * np.eye(3)), np.ones((3, 3)))
+    assert_within(hot.value, 0.5, hot.error)

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from sgdphys.network.noise.layer_records import LayerRecords
     from sgdphys.network.noise.layer_uses import Use
 
-__all__ = ["GramMaker"]
+__all__ = ["GramMaker", "MixedSamplesError"]
+
+
+class MixedSamplesError(ValueError):
+    """The gradients of single samples do not add up."""
 
 
 class GramMaker(GramWork):
@@ -42,10 +46,13 @@ class GramMaker(GramWork):
         """
         if self.strict:
             self._refuse_above_limit(groups)
-        try:
-            return self._matrices(groups)
-        except LayoutError:  # the samples moved with their number
-            return replace(self, by_layers=False)._matrices(groups)
+        # a parameter may have got another use since its trial at another point; the samples may move with their number
+        for maker in (replace(self, trusting=True), self):
+            try:
+                return maker._matrices(groups)
+            except (MixedSamplesError, LayoutError):
+                continue
+        return replace(self, by_layers=False)._matrices(groups)
 
     def _matrices(self, groups: Sequence[Collection[str]]) -> list[Tensor]:
         n = self.objective.n_samples
@@ -113,7 +120,7 @@ class GramMaker(GramWork):
         whole = sum(float(total[name].flatten() @ total[name].flatten()) for name in names)
         scale = len(matrix) * float(matrix.trace()) + whole
         if abs(float(matrix.sum()) - whole) > 1e4 * torch.finfo(matrix.dtype).eps * scale:
-            raise ValueError(
+            raise MixedSamplesError(
                 "the gradients of single samples do not add up to the gradient of the batch "
                 f"({float(matrix.sum()):.6g} against {whole:.6g}, squared): the model or the loss mixes the samples; "
                 "ask for the noise of batches, unit='batch'"

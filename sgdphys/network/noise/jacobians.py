@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -44,6 +45,9 @@ _GRAPH_FACTOR = 4  # the graph of a gradient over that of the loss
 def fits_one_piece(objective: Objective) -> bool:
     """Return whether the graph of the gradient of all samples fits the working memory."""
     return len(list(objective.rows(factor=_GRAPH_FACTOR))) == 1
+
+
+_TRIED: WeakKeyDictionary[Any, dict[Any, bool]] = WeakKeyDictionary()  # of each model: which routes work
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,14 @@ class SampleJacobian:
         return bool((found[:, 1] - alone).norm() <= torch.finfo(alone.dtype).eps ** 0.5 * alone.norm())
 
     def _works(self, route: Route) -> bool:
+        model = self.objective.model
+        signature = (route, self.objective.loss, model.module is not None and model.module.training)
+        known = _TRIED.setdefault(model, {})
+        if signature not in known:
+            known[signature] = self._tried(route)
+        return known[signature]
+
+    def _tried(self, route: Route) -> bool:
         if route == "forward" and pads(self.objective):
             logger.info("route forward %s", _PADDING)
             return False

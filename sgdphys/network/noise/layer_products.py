@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["products", "squared_norms", "sum_of_squares", "weighted_sum", "working_bytes"]
 
+_SYMMETRIC = 64  # samples from which the halves of a symmetric matrix are told apart
+
 _Factored: TypeAlias = LinearUse | EmbeddingUse
 
 
@@ -56,14 +58,14 @@ def products(first: Sequence[Use], second: Sequence[Use], shape: torch.Size, wit
     if one is not None and other is not None:
         positions = one.slopes.shape[1] * other.slopes.shape[1]
         if positions * sum(shape) < shape.numel():
-            return _by_positions(one, other, with_bias)
+            return _by_positions(one, other, with_bias, first is second)
     result = _by_rows(first, second, shape)
     if with_bias and one is not None and other is not None:
         result.addmm_(one.slopes.sum(dim=1), other.slopes.sum(dim=1).T)
     return result
 
 
-def working_bytes(uses: Sequence[Use], n: int, shape: torch.Size) -> int:
+def working_bytes(uses: Sequence[Use], n: int, shape: torch.Size, same: bool = False) -> int:
     """Return the bytes beside the uses that ``products`` of n samples with n others takes, its result included.
 
     Parameters
@@ -74,6 +76,8 @@ def working_bytes(uses: Sequence[Use], n: int, shape: torch.Size) -> int:
         Number of samples.
     shape
         Shape of the parameter.
+    same
+        Whether the others are these samples themselves.
 
     Returns
     -------
@@ -83,7 +87,8 @@ def working_bytes(uses: Sequence[Use], n: int, shape: torch.Size) -> int:
     one, size = _factored(uses), uses[0].rows(0, 1).element_size()
     if one is not None and one.slopes.shape[1] ** 2 * sum(shape) < shape.numel():
         each = n * (2 * one.slopes.shape[1] ** 2 + 1) * size
-        return min(n * each, max(3 * BLOCK_BYTES // 2, each)) + n**2 * size
+        rows = -(-n // 4) if same and n >= _SYMMETRIC else n
+        return min(rows * each, max(3 * BLOCK_BYTES // 2, each)) + n**2 * size
     n_rows = min(shape[0], max(1, BLOCK_BYTES // max(n * shape[1:].numel() * 8, 1)))
     block = 0 if isinstance(uses[0], DirectUse) else n * n_rows * shape[1:].numel() * size
     patches = [use.patch_bytes(slice(0, 1)) for use in uses if isinstance(use, ConvolutionUse)]
@@ -132,15 +137,19 @@ def _factored(uses: Sequence[Use]) -> _Factored | None:
     return None
 
 
-def _by_positions(first: _Factored, second: _Factored, with_bias: bool) -> Tensor:
-    n, m, other = first.n_samples, second.n_samples, second.slopes.flatten(0, 1)
+def _by_positions(first: _Factored, second: _Factored, with_bias: bool, same: bool) -> Tensor:
+    n, m = first.n_samples, second.n_samples
     positions = first.slopes.shape[1], second.slopes.shape[1]
     result = first.slopes.new_empty(n, m)
-    for rows in pieces_of(n, 2 * m * positions[0] * positions[1] * first.slopes.element_size()):
-        inner = first.slopes[rows].flatten(0, 1) @ other.T
-        likeness = first.likeness(rows, second)  # type: ignore[arg-type]
+    each = 2 * m * positions[0] * positions[1] * first.slopes.element_size()
+    for rows in pieces_of(n, max(each, 4 * BLOCK_BYTES // n if same and n >= _SYMMETRIC else 0)):
+        stop = rows.stop if same else m  # of a symmetric matrix the other part is known
+        inner = first.slopes[rows].flatten(0, 1) @ second.slopes[:stop].flatten(0, 1).T
+        likeness = first.likeness(rows, second.until(stop))  # type: ignore[arg-type]
         inner *= likeness.add_(1.0) if with_bias else likeness
-        result[rows] = inner.view(-1, positions[0], m, positions[1]).sum(dim=(1, 3))
+        result[rows, :stop] = inner.view(-1, positions[0], stop, positions[1]).sum(dim=(1, 3))
+        if same:
+            result[: rows.start, rows] = result[rows, : rows.start].T
     return result
 
 

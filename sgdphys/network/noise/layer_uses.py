@@ -93,6 +93,10 @@ class LinearUse:
         """Return each sample's gradient by some rows of the matrix, (n, stop - start, feature)."""
         return self.slopes[:, :, start:stop].mT @ self.inputs
 
+    def until(self, stop: int) -> LinearUse:
+        """Return the use by the first samples alone."""
+        return LinearUse(self.inputs[:stop], self.slopes[:stop])
+
     def likeness(self, rows: slice, other: LinearUse) -> Tensor:
         """Return the products of the inputs of some samples with all those of the other, (sample p, sample q)."""
         return self.inputs[rows].flatten(0, 1) @ other.inputs.flatten(0, 1).T
@@ -126,6 +130,10 @@ class EmbeddingUse:
         result = self.slopes.new_zeros(n * width, self.slopes.shape[2])
         result.index_add_(0, sample * width + self.tokens[sample, position] - start, self.slopes[sample, position])
         return result.view(n, width, -1)
+
+    def until(self, stop: int) -> EmbeddingUse:
+        """Return the use by the first samples alone."""
+        return EmbeddingUse(self.tokens[:stop], self.slopes[:stop])
 
     def likeness(self, rows: slice, other: EmbeddingUse) -> Tensor:
         """Return 1 where tokens of some samples and all those of the other are the same, (sample p, sample q)."""

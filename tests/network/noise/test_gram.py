@@ -62,3 +62,35 @@ def test_layers_of_a_function_go_by_gradients():
     exact = 2 * (inputs @ np.ones(3) - targets)[:, None] * inputs
     assert maker(network).known == ()
     np.testing.assert_allclose(network.noise().gram(centred=False), exact @ exact.T, rtol=1e-12)
+
+
+class Gated(torch.nn.Module):
+    """A linear map whose matrix is used once more, by a gate that is shut at first."""
+
+    def __init__(self):
+        super().__init__()
+        self.map, self.gate = torch.nn.Linear(3, 3), torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        return self.map(x) + self.gate * (x**2 @ self.map.weight)
+
+
+def test_a_trial_at_one_point_does_not_stand_for_another():
+    rng = np.random.default_rng(0)
+    network = Network(Gated(), torch.nn.CrossEntropyLoss(), (rng.normal(size=(9, 3)), rng.integers(3, size=9)))
+    assert "map.weight" in maker(network).known
+    network.noise().gram()
+    opened = network.at(network.parameters + 0.5)
+    gradients = loop_over_samples(opened)
+    np.testing.assert_allclose(opened.noise().gram(centred=False), gradients @ gradients.T, rtol=1e-9, atol=1e-13)
+    spread = np.mean(np.sum((gradients - gradients.mean(axis=0)) ** 2, axis=1))
+    network.noise().trace()
+    assert opened.noise().trace() == pytest.approx(spread, rel=1e-10)
+
+
+def test_a_second_point_pays_no_trial(perceptron, monkeypatch):
+    perceptron.noise().gram()
+    monkeypatch.setattr(GramMaker, "_tried", None)
+    other = perceptron.at(perceptron.parameters + 1)
+    gradients = loop_over_samples(other)
+    np.testing.assert_allclose(other.noise().gram(centred=False), gradients @ gradients.T, rtol=1e-9)

@@ -56,7 +56,7 @@ def measured_peak(compute):
 def test_the_plan_is_what_the_allocator_reports(network):
     noise, v = network.noise(), torch.zeros(network.dim)
     plan = noise.plan()
-    assert plan.gram.n_bytes == pytest.approx(measured_peak(noise.gram), rel=0.1)
+    assert plan.gram.n_bytes == pytest.approx(measured_peak(noise.gram), rel=0.15)
     assert plan.matvec.n_bytes == pytest.approx(measured_peak(lambda: network.noise().matvec(v)), rel=0.05)
 
 
@@ -70,12 +70,12 @@ def test_the_plan_can_be_read(perceptron):
 
 def test_max_memory_is_kept():
     network = classifier(linear(20, 512), torch.nn.Tanh, linear(512, 3), n_samples=400, n_features=20)
-    whole, small = network.noise(), network.noise(max_memory="4MB")
+    whole, small = network.noise(), network.noise(max_memory="3MB")
     expected = whole.gram()
     plan = small.plan()
-    assert plan.gram.n_bytes < 4e6 < whole.plan().gram.n_bytes
+    assert plan.gram.n_bytes < 3e6 < whole.plan().gram.n_bytes
     assert plan.gram.passes > whole.plan().gram.passes == 1
-    assert measured_peak(small.gram) < 4e6
+    assert measured_peak(small.gram) < 3e6
     np.testing.assert_allclose(small.gram(), expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 

@@ -152,6 +152,8 @@ LAYERS = {  # one loss per sample; the input of a sample is (4, 3)
     "transposed convolution": lambda: _scored(nn.ConvTranspose1d(2, 2, 3, stride=2), 26, 2, 6),
     "layer norm": lambda: _classifier(nn.LayerNorm(12), width=12),
     "layer norm of sequences": lambda: Sequence(nn.LayerNorm((4, 3)), 3),
+    "root mean square norm": lambda: _classifier(nn.RMSNorm(12), width=12),
+    "instance norm": lambda: _scored(nn.InstanceNorm1d(4, affine=True), 12, 4, 3),
     "group norm": lambda: _scored(nn.GroupNorm(2, 4), 12, 4, 3),
     "frozen batch norm": lambda: _classifier(nn.Linear(12, 3), nn.BatchNorm1d(3), width=3).eval(),
     "frozen batch norm of images": lambda: _scored(nn.BatchNorm2d(2), 12, 2, 3, 2).eval(),

@@ -111,3 +111,27 @@ def test_the_mode_is_that_of_the_private_copy():
     assert model.training and np.isfinite(network.loss_value)
     with pytest.raises(ValueError, match="mode must be 'train', 'eval' or None, got 'test'"):
         Network(model, torch.nn.CrossEntropyLoss(), data, mode="test")
+
+
+def test_a_loss_of_derivatives_by_torch_func_is_measured_and_trained():
+    """A physics-informed network: u'' = -sin x on points, u a sum of sines."""
+    x = np.linspace(0, np.pi, 20)[:, None]
+
+    def residuals(params, points):
+        def u(at):
+            return (params["weight"] * torch.sin(params["rate"] * at)).sum()
+
+        second = torch.func.vmap(torch.func.grad(lambda at: torch.func.grad(u)(at[0])))(points)[:, 0]
+        return 0.5 * (second + torch.sin(points[:, 0])) ** 2
+
+    start = {"weight": np.array([0.8, 0.1]), "rate": np.array([1.1, 1.9])}
+    network = Network.from_function(residuals, start, x)
+    exact = (
+        0.5
+        * (np.sin(x) - (start["weight"] * start["rate"] ** 2 * np.sin(x * start["rate"])).sum(1, keepdims=True)) ** 2
+    )
+    assert network.loss_value == pytest.approx(exact.mean(), rel=1e-12)
+    minimum = network.minimum(tolerance=1e-6)
+    assert minimum.loss_value < 1e-8
+    assert np.isfinite(network.noise().trace()) and np.isfinite(float(network.curvature().trace()))
+    assert np.isfinite(train(network, SGD(0.01, 4), n_replicas=3, n_steps=2).position).all()

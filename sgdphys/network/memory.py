@@ -50,17 +50,18 @@ def saved_bytes(evaluate: Callable[[], Tensor]) -> int:
 
 
 def _made_bytes(evaluate: Callable[[], Tensor]) -> int:
-    with torch.enable_grad(), _Made() as made:
+    made = _Made()
+    with torch.enable_grad(), made:
         evaluate()
     return made.n_bytes
 
 
-class _Made(TorchDispatchMode):
+class _Made(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of every tensor that an operation returns."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.n_bytes = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.n_bytes: int = 0
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = operation(*args, **(kwargs or {}))

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from sgdphys.network.objective import Objective
 
-__all__ = ["few_threads", "threads_inside"]
+__all__ = ["BYTES_PER_THREAD", "few_threads", "threads_inside"]
 
-_BYTES_PER_THREAD = 16 * 2**20  # activations of the whole data set that keep a thread busy
+BYTES_PER_THREAD = 16 * 2**20  # activations of the whole data set that keep a thread busy
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ def few_threads(
     @functools.wraps(method)
     def limited(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         data = self.objective
-        useful = max(1, data.n_samples * data.bytes_per_sample // _BYTES_PER_THREAD)
+        useful = max(1, data.n_samples * data.bytes_per_sample // BYTES_PER_THREAD)
         with threads_inside(min(torch.get_num_threads(), useful)), torch.inference_mode(False), torch.enable_grad():
             return method(self, *args, **kwargs)
 

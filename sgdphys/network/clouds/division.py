@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdphys.network.memory import WORKING_BYTES
+from sgdphys.network.threads import BYTES_PER_THREAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,12 +56,18 @@ def divided(rule: Rule, rows: NDArray[np.int64], threads: int, engine: str) -> D
     alone = rule.behaviour.random or engine == "compiled"
     if engine == "loop":
         workers = 1 if rule.behaviour.random else min(useful, len(rows))
-        return Division(tuple(rows[i : i + 1] for i in range(len(rows))), workers, max(1, useful // workers))
+        inside = _threads_inside(rule, rows[:1], useful // workers)
+        return Division(tuple(rows[i : i + 1] for i in range(len(rows))), workers, inside)
     groups: list[NDArray[np.int64]] = []
     for kind in _kinds(rule, rows):
         groups += _pieces(rule, kind, 1 if alone else useful)
     workers = 1 if alone else min(useful, len(groups))
-    return Division(tuple(groups), workers, max(1, useful // workers))
+    return Division(tuple(groups), workers, _threads_inside(rule, max(groups, key=len), useful // workers))
+
+
+def _threads_inside(rule: Rule, rows: NDArray[np.int64], most: int) -> int:
+    """Return the threads of torch that one group keeps busy; where it does not, they wait for each other at length."""
+    return int(max(1, min(most, _work(rule, rows) // BYTES_PER_THREAD)))
 
 
 def _useful_threads(rule: Rule, rows: NDArray[np.int64], threads: int) -> int:

@@ -30,6 +30,7 @@ class NoiseCovariance(SampleGradients):
     @few_threads
     def matvec(self, v: Any) -> Any:
         """Return C v for ``v`` (d,) or (d, k), as the same kind of array; no per-sample gradient is formed."""
+        self._columns(v, 1, 2)
         return by_columns(self.product, v, self.point)
 
     def product(self, v: Tensor) -> Tensor:
@@ -50,14 +51,13 @@ class NoiseCovariance(SampleGradients):
     @few_threads
     def project(self, directions: Any) -> Any:
         """Return V' C V, (k, k), for directions V (d, k), as the same kind of array; C is not formed."""
-        along = self.products_along(to_tensor(directions, device=self.point.device, dtype=self.point.dtype))
+        along = self.products_along(self._columns(directions, 2))
         return like(directions, along.T @ along * (self.correction / self.n_samples))
 
     @few_threads
     def along(self, directions: Any) -> Any:
         """Return (g_i - g)' V, (n, k), for directions V (d, k), as the same kind of array."""
-        columns = to_tensor(directions, device=self.point.device, dtype=self.point.dtype)
-        return like(directions, self.products_along(columns))
+        return like(directions, self.products_along(self._columns(directions, 2)))
 
     @few_threads
     def trace(self, by: str | None = None) -> Any:
@@ -211,6 +211,14 @@ class NoiseCovariance(SampleGradients):
         _, weights = torch.linalg.eigh(torch.as_tensor(self.gram()))
         leading = weights.T.flip(0)[:k].to(self.point) * (self.correction / self.n_samples) ** 0.5
         return to_numpy(torch.stack([self._narrow(self._jacobian.transposed_times(w - w.mean())) for w in leading], 1))
+
+    def _columns(self, array: Any, *axes: int) -> Tensor:
+        """Return directions as a tensor, refusing any other shape than (d,) or (d, k)."""
+        columns = to_tensor(array, device=self.point.device, dtype=self.point.dtype)
+        if columns.ndim not in axes or len(columns) != self.dim or columns.shape[-1] == 0:
+            wanted = " or ".join(f"({self.dim},)" if n == 1 else f"({self.dim}, k)" for n in axes)
+            raise ValueError(f"directions must have shape {wanted}, got {tuple(columns.shape)}")
+        return columns
 
     def _decayed(self, raw: Tensor) -> Tensor:
         if not self.objective.weight_decay:

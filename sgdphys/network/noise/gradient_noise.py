@@ -19,7 +19,7 @@ from sgdphys.network.noise.covariance import NoiseCovariance
 from sgdphys.network.noise.curvature_scales import curvature_scale
 from sgdphys.network.noise.plan_estimates import plan_of
 from sgdphys.network.noise.plans import NoisePlan
-from sgdphys.network.tensors import to_numpy, to_tensor
+from sgdphys.network.tensors import to_numpy
 from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
@@ -128,6 +128,10 @@ class GradientNoise(NoiseCovariance):
         if curvature is None:
             return simple
         probes = whole_number("n_probes", n_probes, least=2)
+        if getattr(curvature, "dim", None) != self.dim:
+            raise ValueError(
+                f"curvature must be network.curvature() of the same {self.dim} parameters, got {curvature!r:.60}"
+            )
         return simple.merge(curvature_scale(self, curvature, probes, seed), combine_attrs="override", compat="override")
 
     def tail(
@@ -182,7 +186,7 @@ class GradientNoise(NoiseCovariance):
     @few_threads
     def _projected(self, directions: Any, k: int, seed: int) -> Tensor:
         if not isinstance(directions, str):
-            return self.products_along(to_tensor(directions, device=self.point.device, dtype=self.point.dtype))
+            return self.products_along(self._columns(directions, 2))
         if directions == "noise":
             return self.products_along(torch.as_tensor(self.low_rank(min(k, self.dim, self.n_samples))).to(self.point))
         if directions != "random":

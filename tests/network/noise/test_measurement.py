@@ -74,3 +74,16 @@ def test_a_loss_that_mixes_its_samples_is_found_out():
 def test_wrong_options_are_refused(perceptron, options, message):
     with pytest.raises(ValueError, match=message):
         perceptron.noise(**options)
+
+
+@pytest.mark.parametrize("shape", [(30,), (31, 2, 2), (30, 2), (31, 0)])
+def test_directions_of_another_shape_are_refused(perceptron, shape):
+    noise = perceptron.noise()
+    for ask in (noise.matvec, noise.project, noise.along, lambda V: noise.tail(directions=V)):
+        with pytest.raises(ValueError, match=r"directions must have shape .*\(31, k\), got"):
+            ask(np.ones(shape))
+
+
+def test_a_curvature_of_other_parameters_is_refused(perceptron):
+    with pytest.raises(ValueError, match=r"curvature must be network\.curvature\(\) of the same"):
+        perceptron.noise(params="2.*").scale(curvature=perceptron.curvature())

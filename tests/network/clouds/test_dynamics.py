@@ -84,6 +84,19 @@ def test_gradient_descent_is_that_of_the_whole_data_set(perceptron):
         x = x - 0.2 * v
 
 
+@pytest.mark.parametrize("engine", ["vectorised", "loop"])
+def test_a_data_set_in_unequal_pieces_has_its_mean_gradient(perceptron, monkeypatch, engine):
+    def pieces(objective, extra_bytes=0, factor=1):
+        assert factor == (1 if engine == "loop" else 2)
+        return [slice(0, 13), slice(13, 26), slice(26, 30)]
+
+    monkeypatch.setattr(type(perceptron.objective), "rows", pieces)
+    cloud = train(perceptron, SGD(0.2, 5), dynamics=GradientDescent(), n_replicas=2, n_steps=3, engine=engine)
+    monkeypatch.undo()
+    whole = train(perceptron, SGD(0.2, 5), dynamics=GradientDescent(), n_replicas=2, n_steps=3, engine=engine)
+    np.testing.assert_allclose(cloud["position"], whole["position"], rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("gradient", ["full", "batch"])
 def test_langevin_kicks_have_their_temperature(parabola, gradient):
     # physics.md G4: T/(h (1 - h dt/2)); minibatches of one add lr^2 s^2 per step; kicks of T lr or 4 T lr are excluded

@@ -121,6 +121,13 @@ def test_an_epoch_is_a_permutation_without_its_last_short_batch():
     assert not torch.equal(epochs[0], epochs[1])
 
 
+def test_the_remembered_order_is_that_of_its_replicas():
+    own = stream("shuffle", 23, 5)
+    for number in (4, 9):  # the same epoch twice
+        drawn = own.draw_for(range(4), torch.tensor([number]))
+        assert torch.equal(drawn, stream("shuffle", 23, 5).draw(0, 4, number, 1))
+
+
 def test_every_order_of_an_epoch_is_equally_likely():
     draws = stream("shuffle", 3, 1).draw(0, 3, 0, 30_000)[..., 0].T
     names = (draws * torch.tensor([9, 3, 1])).sum(dim=1)

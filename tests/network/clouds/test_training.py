@@ -177,6 +177,20 @@ def test_a_replica_that_diverges_is_marked_and_leaves_the_others_alone():
     np.testing.assert_allclose(position[:, 0], alone, rtol=1e-14)
 
 
+def test_a_replica_that_is_lost_in_one_parameter_shows_none_of_the_others():
+    network = Network.from_function(
+        lambda parameters, batch: 0.5 * parameters["calm"] ** 2 - parameters["wild"] ** 4 + batch,
+        {"calm": 1.0, "wild": 0.0},
+        np.zeros(4),
+    )
+    with pytest.warns(DivergenceWarning, match="1 of 2 replicas"):
+        cloud = train(network, SGD(0.1, 2), start=[[1.0, 0.0], [1.0, 3.0]], n_steps=40, save_at=41, engine="loop")
+    lost = np.isnan(cloud["position"].values[:, 1])
+    assert lost[-1].all() and not lost[0].any() and np.array_equal(lost[:, 0], lost[:, 1])
+    assert np.isfinite(cloud["position"].values[~lost.any(axis=1), 1]).all()
+    assert cloud["diverged"].values.tolist() == [False, True]
+
+
 @pytest.mark.parametrize(
     ("form", "limit", "text"),
     [

@@ -75,7 +75,8 @@ def frames_for(plan: TrainingPlan, store: str | os.PathLike[str] | None, *, resu
     """
     if store is not None and plan.rule.recording is not None:
         raise ValueError(
-            "record= keeps a recording in memory in place of frames: leave store= out, and save its result"
+            "record= keeps a recording in memory in place of frames: leave store= out, and keep its "
+            "result by its to_netcdf()"
         )
     if store is None:
         if resume or overwrite:

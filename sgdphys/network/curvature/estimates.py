@@ -93,7 +93,7 @@ class Estimates(ABC):
         n_points = whole_number("n_points", n_points)
         width = None if width is None else finite_number("width", width, sign="positive")
         quadrature = self._quadrature(n_probes, n_steps, seed)
-        result = density_of(quadrature, width, n_points)
+        result = density_of(quadrature, width, n_points, self.units)
         return result.assign_attrs(products=quadrature.nodes.size, dim=self.dim)
 
     def trace_of_function(

@@ -20,7 +20,7 @@ _HIGHEST_MOMENT = 4
 _REACH = 5  # widths that the grid goes beyond the outermost nodes
 
 
-def density_of(quadrature: Quadrature, width: float | None, n_points: int) -> xr.Dataset:
+def density_of(quadrature: Quadrature, width: float | None, n_points: int, units: str) -> xr.Dataset:
     r"""Return the spectral density of quadratures from random starts.
 
     .. math:: p(s) = \frac1{n} \sum_{\mathrm{probe}} \sum_j w_j\, N(s;\, \theta_j, \sigma^2)
@@ -36,6 +36,8 @@ def density_of(quadrature: Quadrature, width: float | None, n_points: int) -> xr
         Standard deviation of the Gaussians, in the unit of the eigenvalues; default a hundredth of the range of nodes.
     n_points
         Points of the grid.
+    units
+        Of the eigenvalues.
 
     Returns
     -------
@@ -58,7 +60,12 @@ def density_of(quadrature: Quadrature, width: float | None, n_points: int) -> xr
         "spectrum_value": ("spectrum_value", grid, schema.describe("spectrum_value")),
         "power": ("power", powers, schema.describe("power")),
     }
-    return xr.Dataset(variables, coordinates, {"width": width})
+    result = xr.Dataset(variables, coordinates, {"width": width})
+    for name in ("spectrum_value", "node"):
+        result[name].attrs["units"] = units
+    for name in ("spectral_density", "spectral_density_standard_error"):
+        result[name].attrs["units"] = f"1/({units})" if units else ""
+    return result
 
 
 def _smoothed(quadrature: Quadrature, grid: NDArray[np.float64], width: float) -> NDArray[np.float64]:

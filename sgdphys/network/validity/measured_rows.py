@@ -136,7 +136,7 @@ def _temperatures(measured: Measured) -> list[Row]:
         ratios = sde_error(H, C, sgd)["stationary_variance_ratio"].values
         discretised, stiffest = float(np.nanmean(ratios)), float(ratios[np.nanargmax(np.abs(ratios - 1))])
     reason = _SHUFFLED if measured.shuffled else ""
-    theory = "shuffle formula" if measured.shuffled else "exact map, constant noise"
+    theory = "shuffle formula, constant noise" if measured.shuffled else "exact map, constant noise"
     effective = math.nan if measured.shuffled else sgd.effective_temperature
     return [
         Row("variance", f"variance / theory ({theory})", over_map.value, over_map.error, 1.0, measured.tolerance),

@@ -26,7 +26,9 @@ __all__ = ["Surroundings", "surroundings_of"]
 _MOST_SAMPLES = 2048  # whose Gram matrix gives spectrum and participation ratio
 _FEWEST_SAMPLES = 4  # for moments without bias
 _FLAT = 1e-9  # of the largest curvature, below which a direction does not confine
-_SILENT = 1e-12  # of the largest variance of the noise, below which a direction has none but rounding
+_SILENT = (
+    1e-6  # of the largest variance of the noise, below which a direction has none worth a theory of constant noise
+)
 _PROBES = 30
 _PRODUCTS = 150  # with the Hessian, at most, in search of its smallest eigenvalue
 _ROUNDING = 1e-6  # of the largest curvature, below which the sign of one is not known

@@ -81,14 +81,18 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float, n_directions: in
 def _not_judged(row: dict[str, Row]) -> str:
     stiffness = row["stiffness"]
     if stiffness.judgement == DISAGREES:
-        return f"not stationary: lr lambda_max = {stiffness.value:.3g} is above the limit {stiffness.expected:.3g}"
+        return (
+            f"not stationary: lr lambda_max = {stiffness.value:.3g} is above the limit {stiffness.expected:.3g}; "
+            f"take less than {stiffness.expected / stiffness.value:.3g} of this lr"
+        )
     if row["diverged"].judgement != AGREES:
         return "not stationary: replicas left for infinity"
     steps = row["equilibration"]
     if steps.judgement == DISAGREES:
         return (
             f"NOT EQUILIBRATED: {steps.value:.0f} steps before measuring, the slowest direction needs "
-            f"{steps.expected:.0f}; nothing is judged"
+            f"{steps.expected:.0f}; nothing follows from the rows: leave n_steps out, or take "
+            f"{math.ceil(3 * steps.expected)}"
         )
     change, relation = row["change"], row["fluctuation_dissipation"]
     if change.judgement == DISAGREES:

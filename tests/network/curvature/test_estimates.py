@@ -30,6 +30,12 @@ def test_moments_of_the_density_are_traces_of_powers(digits):
     assert density.attrs["products"] == 360
 
 
+def test_a_density_has_the_unit_of_one_over_the_curvature(digits):
+    found = digits.curvature().density(n_probes=2, n_steps=5, n_points=11)
+    assert found["spectrum_value"].attrs["units"] == found["node"].attrs["units"] == "loss/x^2"
+    assert found["spectral_density"].attrs["units"] == "1/(loss/x^2)"
+
+
 def test_lanczos_quadrature_is_exact_for_polynomials_of_its_start():
     matrix, operator = rotated(np.linspace(-1, 2, 50))
     from sgdphys.network.curvature.quadrature import lanczos_quadrature

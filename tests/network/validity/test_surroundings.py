@@ -61,6 +61,11 @@ def test_the_least_curvature_and_the_pull_are_those_of_the_dense_matrices(settle
     )
 
 
+def test_almost_no_noise_is_none_for_a_theory_of_constant_noise():
+    for size, kept in ((1e-4, 2), (1e-2, 3)):
+        assert len(surroundings_of(bowl([1.0, 0.7, 0.5], silent=1, left=size), 3, 0).curvatures) == kept
+
+
 @pytest.mark.parametrize("bend", [-0.1, 0.0])
 def test_negative_and_flat_directions(bend):
     """f = y^2/2 + bend z^2/2 + g.(y, z) over centred g: least curvature over the largest = bend."""
@@ -80,12 +85,12 @@ def test_directions_without_noise_are_left_out():
     assert found.samples.shape == (60, 2)
 
 
-def bowl(curvatures, *, start=(0.0, 0.0, 0.0), silent=None):
-    """Return the quadratic loss of these curvatures with constant noise, none along one direction."""
+def bowl(curvatures, *, start=(0.0, 0.0, 0.0), silent=None, left=0.0):
+    """Return the quadratic loss of these curvatures with constant noise, none or little along one direction."""
     noise = np.random.default_rng(0).normal(size=(60, 3))
     noise -= noise.mean(axis=0)
     if silent is not None:
-        noise[:, silent] = 0.0
+        noise[:, silent] *= left
     curved = torch.tensor(curvatures, dtype=torch.float64)
 
     def losses(params, pulls):

@@ -87,9 +87,10 @@ NAN = float("nan")
         ({"fluctuation_dissipation": 0.6, "minimum": 0.1}, "not stationary: fluctuation-dissipation ratio 0.6; the "
          "start was no minimum"),
         ({"equilibration": 300}, "NOT EQUILIBRATED: 300 steps before measuring, the slowest direction needs 400; "
-         "nothing is judged"),
+         "nothing follows from the rows: leave n_steps out, or take 1200"),
         ({"diverged": 0.01}, "not stationary: replicas left for infinity"),
-        ({"stiffness": 2.1}, "not stationary: lr lambda_max = 2.1 is above the limit 2"),
+        ({"stiffness": 2.1}, "not stationary: lr lambda_max = 2.1 is above the limit 2; take less than 0.952 of this "
+         "lr"),
         ({"gradient_over_noise": 3.0, "variance_amplified": 0.5, "tail_index": 1.5, "potential_distance": NAN},
          "Langevin at T = 0.01 within 4%; against it: G/N, SVAG, tails"),
         ({"fluctuation_dissipation": (0.99, 0.1), "potential_distance": NAN}, "Langevin at T = 0.01 within 4%; "

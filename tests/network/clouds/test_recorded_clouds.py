@@ -17,7 +17,9 @@ def directions():
     return np.linalg.qr(np.random.default_rng(0).normal(size=(31, 3)))[0]
 
 
-@pytest.mark.parametrize("resources", [{}, {"engine": "loop"}, {"devices": ["cpu", "cpu"]}])
+@pytest.mark.parametrize(
+    "resources", [{}, {"engine": "loop"}, {"devices": ["cpu", "cpu"]}, {"engine": "processes", "threads": 1}]
+)
 def test_a_recording_shows_what_the_frames_would(perceptron, directions, resources):
     starts = perceptron.parameters + np.random.default_rng(1).normal(size=(5, 31))
     recorded = train(
@@ -33,6 +35,16 @@ def test_a_recording_shows_what_the_frames_would(perceptron, directions, resourc
     lengths = np.linalg.norm(np.diff(cloud["position"].values, axis=0), axis=2)
     np.testing.assert_allclose(recorded["step_length"], lengths, rtol=1e-9)
     assert not recorded["diverged"].values.any()
+
+
+def test_replicas_of_groups_that_interleave_keep_their_own_rows(perceptron):
+    # batches of 2 and of 8 are stacked apart: groups of the replicas 0, 2, 4 and 1, 3
+    settings = {"start": perceptron.parameters + np.random.default_rng(1).normal(size=(5, 31)), "n_steps": 6}
+    sgds = [SGD(0.1, size) for size in (2, 8, 2, 8, 2)]
+    recorded = train(perceptron, sgds, record=Recording(sketch=0, anchors=8), engine="vectorised", **settings)
+    cloud = train(perceptron, sgds, save_at=7, **settings)
+    whole = cloud["position"].values[recorded["anchor_step"].values]
+    np.testing.assert_allclose(recorded["anchor"], whole, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("engine", ["vectorised", "loop"])

@@ -10,9 +10,10 @@ import xarray as xr
 from scipy.sparse.linalg import LinearOperator
 
 from sgdphys import schema
+from sgdphys.checks import whole_number
 from sgdphys.network.noise.per_sample import sample_gradients
 from sgdphys.network.noise.sample_gradients import SampleGradients
-from sgdphys.network.tensors import by_columns, like, to_numpy, to_tensor
+from sgdphys.network.tensors import by_columns, like, numbers_like, to_numpy
 from sgdphys.network.threads import few_threads
 
 if TYPE_CHECKING:
@@ -197,12 +198,13 @@ class NoiseCovariance(SampleGradients):
         Raises
         ------
         ValueError
-            ``k`` is out of range.
+            ``k`` is no whole number or out of range.
         MemoryLimitError
             The matrix to diagonalise does not fit into memory.
         """
-        if not 1 <= k <= min(self.n_samples, self.dim):
-            raise ValueError(f"k must lie between 1 and min(n_samples, dim) = {min(self.n_samples, self.dim)}, got {k}")
+        k, most = whole_number("k", k, least=0), min(self.n_samples, self.dim)
+        if not 1 <= k <= most:
+            raise ValueError(f"k must lie between 1 and min(n_samples, dim) = {most}, got {k}")
         needed = 3 * min(self.dim, self.n_samples) ** 2 * 8 + 2 * self.dim * k * self.point.element_size()
         self._refuse_above_limits(needed, f"a factor of rank {k}", "take a smaller k, or use matvec")
         if self.dim <= self.n_samples:
@@ -213,11 +215,13 @@ class NoiseCovariance(SampleGradients):
         return to_numpy(torch.stack([self._narrow(self._jacobian.transposed_times(w - w.mean())) for w in leading], 1))
 
     def _columns(self, array: Any, *axes: int) -> Tensor:
-        """Return directions as a tensor, refusing any other shape than (d,) or (d, k)."""
-        columns = to_tensor(array, device=self.point.device, dtype=self.point.dtype)
+        """Return directions as a tensor, refusing any other shape than (d,) or (d, k), and NaN or infinity."""
+        columns = numbers_like("directions", array, self.point)
         if columns.ndim not in axes or len(columns) != self.dim or columns.shape[-1] == 0:
             wanted = " or ".join(f"({self.dim},)" if n == 1 else f"({self.dim}, k)" for n in axes)
             raise ValueError(f"directions must have shape {wanted}, got {tuple(columns.shape)}")
+        if not columns.isfinite().all():
+            raise ValueError("directions must be finite, got NaN or infinity")
         return columns
 
     def _decayed(self, raw: Tensor) -> Tensor:

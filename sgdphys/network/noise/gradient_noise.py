@@ -132,6 +132,7 @@ class GradientNoise(NoiseCovariance):
             raise ValueError(
                 f"curvature must be network.curvature() of the same {self.dim} parameters, got {curvature!r:.60}"
             )
+        seed = whole_number("seed", seed, least=0)
         return simple.merge(curvature_scale(self, curvature, probes, seed), combine_attrs="override", compat="override")
 
     def tail(
@@ -174,6 +175,7 @@ class GradientNoise(NoiseCovariance):
             No such directions, or as ``analysis.tail_index``.
         """
         n_draws, batch_size = whole_number("n_draws", n_draws), whole_number("batch_size", batch_size)
+        seed = whole_number("seed", seed, least=0)
         along = to_numpy(self._projected(directions, whole_number("k", k), seed))
         draws = np.zeros((n_draws, along.shape[1]))
         generator = np.random.default_rng([seed, 1])

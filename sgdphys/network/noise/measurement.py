@@ -89,6 +89,7 @@ class MeasuredNoise:
         ValueError
             A sample has no gradient of its own, an argument belongs to the other unit or is out of range.
         """
+        seed = whole_number("seed", seed, least=0)
         if unit == "batch":
             _refused(unit, params=params, n_samples=n_samples, route=route)
             size = whole_number("batch_size", _BATCH_SIZE if batch_size is None else batch_size)
@@ -101,8 +102,9 @@ class MeasuredNoise:
             raise ValueError(self._objective.obstacle)
         whole, objective = self._objective.n_samples, self._objective
         population = None
-        if n_samples is not None and whole_number("n_samples", n_samples) != whole:
-            objective, population = _subset(objective, n_samples, seed), whole
+        count = whole if n_samples is None else whole_number("n_samples", n_samples)
+        if count != whole:
+            objective, population = _subset(objective, count, seed), whole
         return GradientNoise(objective, self._point, params, route, population, max_memory)
 
     def check(self) -> xr.Dataset:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
@@ -61,6 +62,8 @@ class SampleGradients:
                 f"route must be one of {', '.join(map(repr, get_args(Route)))} or None, got {self.route!r}"
             )
         memory_limit(self.max_memory, self.point)
+        if not (self.params is None or _are_patterns(self.params)):
+            raise ValueError(f"params must be a pattern of names, several, or None for all, got {self.params!r:.60}")
         names = self.objective.model.names
         for pattern in self._patterns:
             if not any(fnmatchcase(name, pattern) for name in names):
@@ -172,3 +175,7 @@ class SampleGradients:
         if self.max_memory is not None and n_bytes > self._maker.max_bytes:
             raise MemoryLimitError(f"{what}: {readable(n_bytes)} are needed, max_memory={self.max_memory!r}; {way_out}")
         refuse_above_memory(n_bytes, what, way_out)
+
+
+def _are_patterns(params: Any) -> bool:
+    return isinstance(params, Collection) and bool(params) and all(isinstance(pattern, str) for pattern in params)

@@ -82,3 +82,9 @@ def test_results_do_not_depend_on_the_pieces(perceptron, monkeypatch):
 def test_a_rank_out_of_range_is_refused(perceptron, k):
     with pytest.raises(ValueError, match=rf"k must lie between 1 and min\(n_samples, dim\) = 30, got {k}"):
         perceptron.noise().low_rank(k)
+
+
+@pytest.mark.parametrize("k", [1.5, "a", True])
+def test_a_rank_that_is_no_whole_number_is_refused(perceptron, k):
+    with pytest.raises(ValueError, match=f"k must be an integer, not negative, got {k}"):
+        perceptron.noise().low_rank(k)

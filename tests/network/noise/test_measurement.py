@@ -67,6 +67,11 @@ def test_a_loss_that_mixes_its_samples_is_found_out():
         ({"unit": "batch", "n_samples": 4}, "n_samples does not go with unit='batch'"),
         ({"n_samples": 31}, "n_samples must lie between 2 and 30, got 31"),
         ({"params": "7.*"}, "fits none of the parameters"),
+        ({"params": 3}, "params must be a pattern of names, several, or None for all, got 3"),
+        ({"params": ()}, r"params must be a pattern of names, several, or None for all, got \(\)"),
+        ({"params": ("2.*", 3)}, "params must be a pattern of names, several, or None for all"),
+        ({"n_samples": 5, "seed": -1}, "seed must be an integer, not negative, got -1"),
+        ({"unit": "batch", "seed": -1}, "seed must be an integer, not negative, got -1"),
         ({"route": "backward"}, "route must be one of 'forward', 'double', 'loop' or None"),
         ({"max_memory": "much"}, "max_memory must be a positive number of bytes"),
     ],
@@ -82,6 +87,29 @@ def test_directions_of_another_shape_are_refused(perceptron, shape):
     for ask in (noise.matvec, noise.project, noise.along, lambda V: noise.tail(directions=V)):
         with pytest.raises(ValueError, match=r"directions must have shape .*\(31, k\), got"):
             ask(np.ones(shape))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_directions_that_are_not_finite_are_refused(perceptron, number):
+    noise, wrong = perceptron.noise(), np.ones((31, 2))
+    wrong[3, 1] = number
+    for ask in (noise.matvec, noise.project, noise.along, lambda V: noise.tail(directions=V)):
+        with pytest.raises(ValueError, match="directions must be finite, got NaN or infinity"):
+            ask(wrong)
+
+
+def test_whole_numbers_are_directions_too(perceptron):
+    noise, V = perceptron.noise(), np.arange(62).reshape(31, 2)
+    for ask in (noise.matvec, noise.project, noise.along):
+        np.testing.assert_array_equal(ask(V), ask(V.astype(float)))
+
+
+def test_a_negative_seed_is_refused(perceptron):
+    noise = perceptron.noise()
+    asks = [noise.tail, lambda seed: noise.scale(curvature=perceptron.curvature(), seed=seed), noise.held_out_spectrum]
+    for ask in asks:
+        with pytest.raises(ValueError, match="seed must be an integer, not negative, got -1"):
+            ask(seed=-1)
 
 
 def test_a_curvature_of_other_parameters_is_refused(perceptron):

@@ -5,6 +5,7 @@ from asserts import assert_within
 
 import sgdphys as sp
 from sgdphys import schema
+from sgdphys.network.recording import channels as channels_module
 from sgdphys.network.recording.channels import Channels
 from sgdphys.network.recording.count_sketches import CountSketch
 from sgdphys.network.recording.settings import Recording
@@ -71,6 +72,21 @@ def test_origins_that_are_given_and_starts_that_differ():
     cloud = recorded(path, Recording(basis=basis, origin=origin, sketch=0))
     np.testing.assert_allclose(cloud["position"][3], (path[30] - origin) @ basis, rtol=0, atol=1e-12)
     np.testing.assert_allclose(cloud["distance_from_start"][29], np.linalg.norm(path[30] - path[0], axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("origin", [None, np.arange(20.0)])
+def test_results_do_not_depend_on_the_pieces(origin, monkeypatch):
+    path = walk()
+    basis = np.linalg.qr(np.random.default_rng(2).normal(size=(20, 2)))[0]
+    settings = Recording(every=3, frames=2, sketch=8, basis=basis, origin=origin, seed=4)
+    whole = recorded(path, settings)
+    np.testing.assert_allclose(
+        whole["sketch"], CountSketch(20, 8, 4)(path[::2] - whole["origin"].values), rtol=0, atol=1e-12
+    )
+    monkeypatch.setattr(channels_module, "_PIECE", 21)  # numbers of three replicas: seven parameters a piece
+    pieces = recorded(path, settings)
+    for name in whole.data_vars:
+        np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-12, atol=1e-12, err_msg=name)
 
 
 def test_anchors_are_whole_states_at_steps_evenly_spaced_in_the_logarithm():

@@ -3,6 +3,8 @@ import pytest
 import torch
 from asserts import assert_within
 
+from sgdphys.kernels import philox
+from sgdphys.network.recording import count_sketches
 from sgdphys.network.recording.count_sketches import CountSketch
 
 
@@ -43,6 +45,20 @@ def test_it_is_the_matrix_of_one_signed_bucket_a_coordinate(dim):
     if dim < 1000:
         torch.testing.assert_close(result[1, 2], naive, rtol=0, atol=1e-12)
     torch.testing.assert_close(sketch(2 * x - 1), 2 * result - sketch(torch.ones_like(x)), rtol=0, atol=1e-10)
+
+
+def test_bucket_and_sign_are_those_of_the_words_of_philox(monkeypatch):
+    # the map is part of what a store holds: coordinate i has words 0, 1 (even i) or 2, 3 (odd i) of counter i // 2
+    monkeypatch.setattr(count_sketches, "_PIECE", 6)
+    key, stream = philox.key_of(5), philox.STREAMS["count_sketch"] << 24
+    x = np.random.default_rng(0).normal(size=17)
+    naive = np.zeros(7)
+    for i in range(17):
+        counter = map(np.uint64, (key & 0xFFFFFFFF, key >> 32, i // 2, 0, stream, 0))
+        words = [int(word) for word in philox.philox_words(*counter)]
+        bucket, sign = words[2 * (i % 2)], words[2 * (i % 2) + 1] & 1
+        naive[bucket * 7 >> 32] += -x[i] if sign else x[i]
+    np.testing.assert_allclose(CountSketch(17, 7, 5)(x), naive, rtol=0, atol=1e-15)
 
 
 def test_buckets_and_signs_are_even_and_a_function_of_seed_and_coordinate():

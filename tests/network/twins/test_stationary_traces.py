@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from sgdphys.network import Network
 from sgdphys.network.twins.stationary_traces import stationary_traces
 
 
@@ -14,4 +16,24 @@ def test_probes_find_what_the_dense_matrices_tell(perceptron):
     assert exact.noise == pytest.approx(np.trace(covariance))
     assert exact.variance == pytest.approx(np.trace(np.linalg.solve(hessian, covariance)))
     assert probed.variance == pytest.approx(exact.variance, rel=0.15)
+    assert probed.matched == pytest.approx(exact.matched, rel=0.2)
+
+
+def test_probes_are_centred_where_weight_decay_leaves_the_losses_a_mean_gradient():
+    # 29 of 30 inputs have a mean, and wd x = -mean gradient lies beside the one leading eigenvector; probes that are
+    # not centred add g'g/(h + wd) of this g to tr(P H^-1 C)
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(200, 30)) * np.where(np.arange(30) == 0, 5.0, 0.1) + (np.arange(30) > 0) * 0.3
+    model = torch.nn.Linear(30, 1, bias=False)
+    loss = torch.nn.MSELoss()
+    network = Network(model, loss, (inputs, 2 + 0.1 * rng.normal(size=(200, 1))), weight_decay=3.0).minimum()
+    leading = network.curvature().top(1)
+    h, V = leading["eigenvalue"].values, leading["eigenvector"].values
+    exact, probed = (stationary_traces(network, h, V, network.noise().project(V), dense) for dense in (True, False))
+    along = network.noise().project(V)[0, 0] / h[0]
+    gradient = 3.0 * network.parameters
+    beside = gradient - V @ (V.T @ gradient)
+    wrong = beside @ np.linalg.solve(network.curvature().dense(), beside)
+    assert probed.variance - along == pytest.approx(exact.variance - along, rel=0.2)
+    assert wrong > 2 * (exact.variance - along)
     assert probed.matched == pytest.approx(exact.matched, rel=0.2)

@@ -21,6 +21,17 @@ class Images(nn.Module):
         return self.scores(maps.flatten(1)).view(len(x), -1, 2).sum(dim=1)
 
 
+class SecondAxis(nn.Module):
+    """A linear map of sequences whose samples lie on the second axis, then two scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.map, self.scores = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.scores(torch.tanh(self.map(x.transpose(0, 1))).mean(dim=0))
+
+
 def frozen(layer):
     """Return a batch normalisation with statistics of its own in evaluation mode."""
     layer.running_mean.fill_(0.3)
@@ -30,6 +41,10 @@ def frozen(layer):
 
 CASES = {  # the input of a sample is (4, 3)
     "linear twice": lambda: nn.Sequential(layer := nn.Linear(3, 3), nn.Tanh(), layer, nn.Flatten(), nn.Linear(12, 2)),
+    "view that is overwritten": lambda: nn.Sequential(
+        nn.Linear(3, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(12, 2)
+    ),
+    "second axis": SecondAxis,
     "convolution of four images": lambda: Images(nn.Conv1d(1, 2, 2, padding=1), 8),
     "layer norm": lambda: Images(nn.LayerNorm(3, eps=0.5), 3),
     "root mean square norm": lambda: Images(nn.RMSNorm(3, eps=0.5), 3),

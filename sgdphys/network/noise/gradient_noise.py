@@ -155,8 +155,8 @@ class GradientNoise(NoiseCovariance):
         batch_size
             Samples a minibatch.
         directions
-            "noise" for the leading eigenvectors of C, "random" for random ones, or an array (d, k), for instance of
-            leading Hessian eigenvectors.
+            "noise" for the leading eigenvectors of C, of length one, "random" for random ones of about that length, or an
+            array (d, k), for instance of leading Hessian eigenvectors.
         k
             Number of directions, where they are named.
         seed
@@ -190,7 +190,9 @@ class GradientNoise(NoiseCovariance):
         if not isinstance(directions, str):
             return self.products_along(self._columns(directions, 2))
         if directions == "noise":
-            return self.products_along(torch.as_tensor(self.low_rank(min(k, self.dim, self.n_samples))).to(self.point))
+            factor = torch.as_tensor(self.low_rank(min(k, self.dim, self.n_samples))).to(self.point)
+            sizes = factor.norm(dim=0)
+            return self.products_along(factor / torch.where(sizes > 0, sizes, 1.0))
         if directions != "random":
             raise ValueError(f"directions must be 'noise', 'random' or an array (d, k), got {directions!r}")
         generator = torch.Generator().manual_seed(seed)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
+from naive_networks import loop_over_samples
 from network_models import network_with
 
 from sgdphys.network.noise import per_sample
@@ -88,3 +90,67 @@ def test_a_rank_out_of_range_is_refused(perceptron, k):
 def test_a_rank_that_is_no_whole_number_is_refused(perceptron, k):
     with pytest.raises(ValueError, match=f"k must be an integer, not negative, got {k}"):
         perceptron.noise().low_rank(k)
+
+
+def test_a_factor_of_as_many_columns_as_samples_is_the_whole_covariance():
+    noise = network_with("convolution").noise()
+    assert noise.n_samples < noise.dim
+    np.testing.assert_allclose(noise.low_rank(12) @ noise.low_rank(12).T, noise.dense(), rtol=1e-8, atol=1e-13)
+
+
+@pytest.fixture
+def tail_draws(perceptron, monkeypatch):
+    """Return what gives the minibatches that the tail index is taken from, and its options."""
+    kept = {}
+
+    def keep(draws, **options):
+        kept.update(options, draws=draws)
+        return xr.Dataset()
+
+    def ask(**options):
+        perceptron.noise().tail(**options)
+        return dict(kept)
+
+    monkeypatch.setattr("sgdphys.network.noise.gradient_noise.tail_index", keep)
+    return ask
+
+
+@pytest.fixture
+def centred(perceptron):
+    """Return the centred gradients (30, 31)."""
+    gradients = loop_over_samples(perceptron)
+    return gradients - gradients.mean(axis=0)
+
+
+def nearest(draws, values):
+    """Return the distance of each draw from the nearest of some values."""
+    return np.abs(draws[:, None] - values).max(axis=2).min(axis=1)
+
+
+def test_minibatches_are_means_of_samples_drawn_with_replacement(tail_draws, centred):
+    one = tail_draws(n_draws=200, directions=np.eye(31)[:, :3], seed=5, n_null=7)
+    assert (one["seed"], one["n_null"]) == (5, 7)
+    assert nearest(one["draws"], centred[:, :3]).max() < 1e-12
+    assert len(np.unique(one["draws"][:, 0].round(9))) > 25
+    two = tail_draws(n_draws=200, directions=np.eye(31)[:, :3], batch_size=2)["draws"]
+    pairs = (centred[:, None, :3] + centred[:, :3]).reshape(-1, 3) / 2
+    assert nearest(two, pairs).max() < 1e-12
+    assert np.sum(nearest(two, centred[:, :3]) < 1e-12) < 40  # of 200 about 7 are twice the same sample
+    other = tail_draws(n_draws=200, directions=np.eye(31)[:, :3], seed=6)["draws"]
+    assert not np.array_equal(one["draws"], other)
+
+
+def test_directions_of_the_noise_are_its_eigenvectors_of_length_one(tail_draws, centred, perceptron):
+    vectors = np.linalg.eigh(perceptron.noise().dense())[1][:, :-4:-1]
+    draws = tail_draws(n_draws=200, k=3)["draws"]
+    assert nearest(np.abs(draws), np.abs(centred @ vectors)).max() < 1e-10
+
+
+def test_random_directions_have_length_one_on_average(tail_draws, centred):
+    draws = tail_draws(n_draws=2000, directions="random", k=400)["draws"]
+    assert draws.shape == (2000, 400)
+    assert np.mean(draws**2) == pytest.approx(np.mean(centred**2), rel=0.3)  # not scaled, 31 times that
+    few = [tail_draws(n_draws=50, directions="random", k=2, seed=seed)["draws"] for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(few[0], few[1])
+    ratios = [draws[:, 0] / draws[:, 1] for draws in few]
+    assert nearest(ratios[0][:, None], ratios[2][:, None]).max() > 1e-6  # other directions, not other samples alone

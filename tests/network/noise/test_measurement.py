@@ -18,7 +18,16 @@ def test_a_subset_estimates_the_whole_data_set_without_bias(perceptron):
     np.testing.assert_allclose(one.matvec(v), one.dense() @ v, rtol=1e-10)
     np.testing.assert_allclose(one.spectrum()["eigenvalue"].sum(), one.trace(), rtol=1e-10)
     np.testing.assert_allclose(one.low_rank(4) @ one.low_rank(4).T, one.dense(), rtol=1e-8, atol=1e-12)
+    V = np.random.default_rng(1).normal(size=(31, 3))
+    np.testing.assert_allclose(one.project(V), V.T @ one.dense() @ V, rtol=1e-9)
+    np.testing.assert_allclose(one.diagonal(), np.diag(one.dense()), rtol=1e-9, atol=1e-14)
+    by_layer = one.spectrum(by="layer")["eigenvalue"].sum(dim="mode")
+    np.testing.assert_allclose(by_layer, one.trace(by="layer")["layer_trace"], rtol=1e-9)
     assert repr(one) == "GradientNoise(d=31, N=5 of 30)"
+
+
+def test_no_sample_is_drawn_twice_into_a_subset(perceptron):
+    assert len(perceptron.noise(n_samples=28).objective.inputs.unique(dim=0)) == 28
 
 
 def test_params_take_rows_and_columns(perceptron):

@@ -155,8 +155,8 @@ class GradientNoise(NoiseCovariance):
         batch_size
             Samples a minibatch.
         directions
-            "noise" for the leading eigenvectors of C, of length one, "random" for random ones of about that length, or an
-            array (d, k), for instance of leading Hessian eigenvectors.
+            "noise" for the leading eigenvectors of C, of length one, "random" for random ones of about that length, or
+            an array (d, k), for instance of leading Hessian eigenvectors.
         k
             Number of directions, where they are named.
         seed

@@ -64,13 +64,14 @@ def test_projections_are_exact_and_a_cloud_for_analyses():
         assert all(np.isfinite(array).all() for array in analysis(moved).values() if array.dtype.kind == "f")
 
 
-def test_origins_that_are_given_and_starts_that_differ():
+@pytest.mark.parametrize("origin", [None, np.arange(20.0)])
+def test_origins_that_are_given_and_starts_that_differ(origin):
     path = walk()
     path[0] = np.random.default_rng(3).normal(size=path.shape[1:])
-    origin = np.arange(20.0)
     basis = np.linalg.qr(np.random.default_rng(2).normal(size=(20, 2)))[0]
     cloud = recorded(path, Recording(basis=basis, origin=origin, sketch=0))
-    np.testing.assert_allclose(cloud["position"][3], (path[30] - origin) @ basis, rtol=0, atol=1e-12)
+    offset = path[30] - (path[0, 0] if origin is None else origin)
+    np.testing.assert_allclose(cloud["position"][3], offset @ basis, rtol=0, atol=1e-12)
     np.testing.assert_allclose(cloud["distance_from_start"][29], np.linalg.norm(path[30] - path[0], axis=1), rtol=1e-12)
 
 
@@ -96,6 +97,17 @@ def test_anchors_are_whole_states_at_steps_evenly_spaced_in_the_logarithm():
     np.testing.assert_array_equal(result["anchor"], path[result["anchor_step"].values])
     np.testing.assert_array_equal(result["anchor_velocity"], -path[result["anchor_step"].values])
     assert "anchor" not in recorded(path, Recording(anchors=0))
+
+
+def test_the_caller_may_go_on_in_the_same_tensor():
+    path = walk(steps=10)
+    x = torch.tensor(path[0])
+    channels = Channels(Recording(sketch=0), 20, 3, x, "cpu")
+    for step, moved in enumerate(path):
+        x.copy_(torch.as_tensor(moved))
+        channels.observe(step, x, velocities=x)
+    result, expected = channels.result(0.1), recorded(path, Recording(sketch=0), velocities=path)
+    assert result.equals(expected)
 
 
 def test_settings_that_cannot_be_are_refused():

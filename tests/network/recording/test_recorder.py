@@ -194,6 +194,26 @@ def test_an_exception_leaves_an_unfinished_recording_with_all_lines(model, tmp_p
     np.testing.assert_array_equal(result["training_loss"][:, 0], [1.0, 0.5])
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "anchors", "committed"),
+    [
+        ("_ROWS", 7, 0, {6: 0, 7: 7, 13: 7, 14: 14}),
+        ("_ROWS", 99, 1, {9: 1, 10: 10}),
+        ("_SECONDS", 0.0, 0, {1: 1, 5: 5}),
+    ],
+)
+def test_rows_are_committed_when_they_are_many_or_old_or_hold_an_anchor(
+    name, value, anchors, committed, model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sgdphys.network.recording.recorder._SECONDS", 1e9)
+    monkeypatch.setattr(f"sgdphys.network.recording.recorder.{name}", value)
+    with Recorder(model, tmp_path / "run", lr=0.1, sketch=4, anchors=anchors) as record:
+        for step in range(1, 1 + max(committed)):
+            record.step(1.0)
+            if step in committed:
+                assert sp.open(tmp_path / "run").sizes["line"] == committed[step]
+
+
 def test_a_killed_training_leaves_a_store_that_opens(tmp_path):
     path = tmp_path / "run"
     process = subprocess.Popen([sys.executable, "-c", TRAIN_FOR_EVER, str(path)], stdout=subprocess.PIPE, text=True)

@@ -36,16 +36,30 @@ def test_a_run_from_the_networks_point_needs_its_seed_alone(perceptron):
     np.testing.assert_array_equal(window["position"], whole["position"][[5, 7, 9]])
 
 
-def test_the_anchors_of_a_recording_are_enough(perceptron):
+@pytest.mark.parametrize("n_directions", [2, 31])  # with 31, frames are as long as states, but no states
+def test_the_anchors_of_a_recording_are_enough(n_directions, perceptron):
     run = {"n_replicas": 3, "n_steps": 20, "start": np.linspace(-1, 1, 31)}
     sgd = SGD(0.1, 4, momentum=0.5)
     whole = train(perceptron, sgd, **run, save_at=21)
-    recording = train(perceptron, sgd, **run, record=Recording(anchors=2, sketch=16, basis=np.eye(31)[:, :2]))
+    recording = train(
+        perceptron, sgd, **run, record=Recording(anchors=2, sketch=16, basis=np.eye(31)[:, :n_directions])
+    )
     assert list(recording["anchor_step"].values) == [0, 1, 3, 10]
     for window in ((6, 12), (10, 20)):
         again = replay(perceptron, recording, *window)
         for name in ("position", "velocity"):
             np.testing.assert_array_equal(again[name], whole[name][window[0] : window[1] + 1])
+
+
+def test_a_window_may_begin_at_the_only_state_that_was_kept(perceptron):
+    run, sgd = {"n_replicas": 2, "start": np.linspace(-1, 1, 31)}, SGD(0.1, 4)
+    whole = train(perceptron, sgd, **run, n_steps=25, save_at=26)
+    end = train(perceptron, sgd, **run, n_steps=20, save_at=1)
+    recording = train(perceptron, sgd, **run, n_steps=20, record=Recording(anchors=1, sketch=0))
+    for kept, first, last in ((end, 20, 25), (recording, 0, 4)):
+        np.testing.assert_array_equal(
+            replay(perceptron, kept, first, last)["position"], whole["position"][first : last + 1]
+        )
 
 
 def test_a_store_is_replayed(perceptron, tmp_path):

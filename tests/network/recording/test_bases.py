@@ -23,6 +23,12 @@ def test_directions_are_orthonormal_in_order_and_named(perceptron):
     )
 
 
+def test_the_seed_names_the_random_directions_alone(perceptron):
+    one, other = (named_basis(perceptron, hessian=1, noise=1, random=2, seed=seed)["basis"].values for seed in (1, 2))
+    np.testing.assert_array_equal(one[:, :2], other[:, :2])
+    assert np.abs(one[:, 2:].T @ other[:, 2:]).max() < 0.8  # random directions of 29 dimensions: about 0.2
+
+
 def test_impossible_numbers_are_refused(perceptron):
     with pytest.raises(ValueError, match="add up to 1 to 31"):
         named_basis(perceptron, hessian=30, noise=2, random=0)

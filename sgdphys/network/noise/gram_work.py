@@ -180,12 +180,12 @@ class GramWork:
 
     def work(self, names: Collection[str]) -> Work:
         """Return route, bytes and passes of the Gram matrix of these parameters, before it is made."""
-        n, size, count = self.objective.n_samples, self.point.element_size(), len(self.record_rows)
-        passes = float(count if self.keeps_records else count * (count + 1) / 2)
+        n, size = self.objective.n_samples, self.point.element_size()
+        passes = 1.0 if self.keeps_records else _passes(self.record_rows)
         held = self._bytes(self.record_rows[0].stop, self.keeps_records)
         for some in self._parts([name for name in self.unknown if name in names]):
             cuts = self.gradient_rows(some)
-            passes += len(cuts) * (len(cuts) + 1) / 2
+            passes += _passes(cuts)
             growth = self._gradient_growth(some)
             more = growth.kept_of(cuts[0].stop) if len(cuts) > 1 else 0
             kept = growth.kept_of(cuts[0].stop) + cuts[0].stop ** 2 * size
@@ -229,6 +229,12 @@ class GramWork:
     @cached_property
     def _shapes(self) -> dict[str, torch.Size]:
         return dict(zip(self.objective.model.names, self.objective.model.shapes, strict=True))
+
+
+def _passes(pieces: Sequence[slice]) -> float:
+    """Return how often a sample is met on average, when a piece is made for itself and again for every later one."""
+    made = sum((rows.stop - rows.start) * (len(pieces) - index) for index, rows in enumerate(pieces))
+    return made / pieces[-1].stop
 
 
 def _explains(records: LayerRecords, name: str, uses: Sequence[Use], weights: Tensor) -> bool:

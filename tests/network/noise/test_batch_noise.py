@@ -4,7 +4,9 @@ import torch
 from naive_networks import loop_over_samples
 from network_models import network_with
 
+from sgdphys.analysis.gradient_noise_moments import noise_moments
 from sgdphys.kernels.philox import key_of
+from sgdphys.network import Network
 from sgdphys.network.clouds.indices import IndexStream
 
 
@@ -16,6 +18,34 @@ def test_where_samples_have_gradients_it_is_the_covariance_of_the_drawn_batches(
     assert noise.trace() == pytest.approx(np.trace(exact), rel=1e-12)
     np.testing.assert_allclose(noise.spectrum()["eigenvalue"], np.linalg.eigvalsh(exact)[::-1][:11], rtol=1e-8)
     np.testing.assert_allclose(noise.gram(centred=False), batches @ batches.T, rtol=1e-10, atol=1e-14)
+    centred = batches - batches.mean(axis=0)
+    np.testing.assert_allclose(noise.gram(), centred @ centred.T, rtol=1e-10, atol=1e-14)
+
+
+def test_squares_of_the_covariance_grow_with_the_square_of_the_batch_size(perceptron):
+    noise = perceptron.noise(unit="batch", batch_size=5, n_batches=12)
+    moments, plain = noise.moments(), noise_moments(noise.gram(centred=False))
+    for name, power in (("noise_trace", 1), ("noise_trace_of_square", 2), ("squared_mean_gradient", 0)):
+        for twin in (name, f"{name}_standard_error"):
+            assert float(moments[twin]) == pytest.approx(5**power * float(plain[twin]), rel=1e-12)
+
+
+def test_the_interval_of_the_scale_has_the_level_asked_for(perceptron):
+    noise = perceptron.at(perceptron.parameters + 1).noise(unit="batch", batch_size=4, n_batches=100)
+    narrow, wide = noise.scale(level=0.5), noise.scale(level=0.95)
+    assert float(wide["simple_noise_scale_low"]) < float(narrow["simple_noise_scale_low"])
+    assert float(narrow["simple_noise_scale_high"]) < float(wide["simple_noise_scale_high"])
+
+
+def test_what_a_model_draws_is_drawn_anew_for_every_batch_and_seed():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 2))
+    same = np.ones((6, 3)), np.zeros(6, dtype=int)  # of equal samples nothing but dropout tells the batches apart
+    network = Network(model, torch.nn.CrossEntropyLoss(), same)
+    first, second = (network.noise(unit="batch", batch_size=2, n_batches=6, seed=seed) for seed in (0, 1))
+    assert first.trace() > 0
+    assert not np.allclose(first.gram(), second.gram())
 
 
 def test_its_mean_is_the_covariance_of_the_samples(perceptron):

@@ -1,6 +1,11 @@
 import numpy as np
 import pytest
+import xarray as xr
 from naive_networks import loop_over_samples
+
+from sgdphys.analysis.gradient_noise_moments import noise_moments
+from sgdphys.analysis.gradient_noise_scales import noise_scale
+from sgdphys.analysis.held_out_spectra import cross_validated_spectrum
 
 
 @pytest.fixture
@@ -38,6 +43,20 @@ def test_ranks_and_held_out_eigenvalues_come_from_the_analysis(far):
     noise = far.noise()
     assert int(noise.rank()["rank"].sel(threshold="share 0.99")) <= 29
     assert "eigenvalue" in str(noise.held_out_spectrum().data_vars)
+    assert {"relative 0.01", "share 0.5"} < set(noise.rank([0.01], [0.5])["threshold"].values)
+
+
+def test_statistics_of_a_subset_are_estimates_for_the_whole(far):
+    noise = far.noise(n_samples=12, seed=1)
+    gram = noise.gram(centred=False)
+    for found, exact, other in (
+        (noise.moments(), noise_moments(gram, 30), noise_moments(gram, 12)),
+        (noise.scale(), noise_scale(gram, 30), noise_scale(gram, 12)),
+        (noise.held_out_spectrum(), cross_validated_spectrum(gram, 30), cross_validated_spectrum(gram, 12)),
+    ):
+        xr.testing.assert_equal(found, exact)
+        assert not found.equals(other)
+    assert float(noise.moments()["noise_trace"]) == pytest.approx(noise.trace(), rel=1e-10)
 
 
 @pytest.mark.parametrize("directions", ["noise", "random"])

@@ -7,6 +7,7 @@ from network_models import network_with
 
 from sgdphys.errors import MemoryLimitError
 from sgdphys.network import Network
+from sgdphys.network.noise.data_pieces import pairs
 from sgdphys.network.noise.peak_memory import levels_and_kept
 from sgdphys.network.noise.plans import memory_limit
 
@@ -68,8 +69,13 @@ def test_the_plan_can_be_read(perceptron):
     assert re.search(r"1\.3 passes", text)
 
 
+def wide():
+    """Return a network of 400 samples with 512 hidden units."""
+    return classifier(linear(20, 512), torch.nn.Tanh, linear(512, 3), n_samples=400, n_features=20)
+
+
 def test_max_memory_is_kept():
-    network = classifier(linear(20, 512), torch.nn.Tanh, linear(512, 3), n_samples=400, n_features=20)
+    network = wide()
     whole, small = network.noise(), network.noise(max_memory="3MB")
     expected = whole.gram()
     plan = small.plan()
@@ -77,6 +83,28 @@ def test_max_memory_is_kept():
     assert plan.gram.passes > whole.plan().gram.passes == 1
     assert measured_peak(small.gram) < 3e6
     np.testing.assert_allclose(small.gram(), expected, rtol=1e-4, atol=1e-5 * expected.max())
+
+
+@pytest.mark.parametrize(("name", "max_memory"), [("linear", "4kB"), ("wide", "3MB"), ("gru", "30kB"), ("gru", "80kB")])
+def test_the_passes_of_the_plan_are_those_that_run(name, max_memory, monkeypatch):
+    network = wide() if name == "wide" else network_with(name)
+    noise, samples = network.noise(max_memory=max_memory), []
+
+    def counted(pieces, make, keep=False):
+        return pairs(pieces, lambda rows: (samples.append(rows.stop - rows.start), make(rows))[1], keep)
+
+    monkeypatch.setattr("sgdphys.network.noise.gram.pairs", counted)
+    passes = noise.plan().gram.passes
+    noise.gram()
+    assert passes == pytest.approx(sum(samples) / network.n_samples, rel=1e-12)
+    assert len(samples) > 1
+
+
+def test_products_cost_least_where_the_graph_is_kept(perceptron, monkeypatch):
+    passes = {route: perceptron.noise(route=route).plan().matvec.passes for route in ("loop", "double", "forward")}
+    monkeypatch.setattr("sgdphys.network.objective.WORKING_BYTES", 5000)
+    assert passes["loop"] == 1
+    assert passes["double"] < passes["forward"] < perceptron.noise(route="double").plan().matvec.passes
 
 
 def test_what_cannot_fit_is_refused():

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import warnings
 
 import timing
 
@@ -26,6 +27,8 @@ import torch
 from cases.network_candidates import CANDIDATES
 from cases.network_problems import PROBLEMS, Setup
 from gradient_units import compare
+
+warnings.filterwarnings("ignore", "Full backward hook is firing")  # of rivals, at every call
 
 LIBRARIES = ["sgdphys", "torch", "curvlinops-for-pytorch", "opacus", "backpack-for-pytorch"]
 

@@ -153,4 +153,4 @@ def test_random_directions_have_length_one_on_average(tail_draws, centred):
     few = [tail_draws(n_draws=50, directions="random", k=2, seed=seed)["draws"] for seed in (1, 1, 2)]
     np.testing.assert_array_equal(few[0], few[1])
     ratios = [draws[:, 0] / draws[:, 1] for draws in few]
-    assert nearest(ratios[0][:, None], ratios[2][:, None]).max() > 1e-6  # other directions, not other samples alone
+    assert nearest(ratios[0][:, None], ratios[2][:, None]).min() > 1e-9  # other directions, not other samples alone

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,21 @@ def test_a_loss_that_mixes_its_samples_is_found_out():
     network = Network(torch.nn.Linear(3, 1), mixing, (rng.normal(size=(20, 3)), rng.normal(size=20)))
     with pytest.raises(ValueError, match=r"mixes the samples.*unit='batch'"):
         network.check()
+
+
+def test_a_loss_that_mixes_its_samples_a_little_is_found_out_and_by_how_much():
+    rng = np.random.default_rng(0)
+
+    def little(output, target):
+        return (output[:, 0] - target - (1e-5 * output.mean() if len(output) > 8 else 0)) ** 2
+
+    network = Network(torch.nn.Linear(3, 1), little, (rng.normal(size=(20, 3)), rng.normal(size=20)))
+    own, shift = loop_over_samples(network), network.gradient()
+    size = np.linalg.norm(own.mean(axis=0) - shift) / np.sqrt(np.mean(np.sum(own**2, axis=1)))
+    with pytest.raises(ValueError, match=rf"from the gradient of their batch by {size:.2g} of a sample's"):
+        network.check()
+    with pytest.raises(ValueError, match="do not add up to the gradient of the batch"):
+        replace(network.noise()._maker, by_layers=False).matrices([network.objective.model.names])
 
 
 @pytest.mark.parametrize(

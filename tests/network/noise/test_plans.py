@@ -107,6 +107,60 @@ def test_products_cost_least_where_the_graph_is_kept(perceptron, monkeypatch):
     assert passes["double"] < passes["forward"] < perceptron.noise(route="double").plan().matvec.passes
 
 
+@pytest.mark.parametrize("quantity", ["trace", "diagonal"])
+def test_traces_keep_to_max_memory_too(quantity):
+    network = wide()
+    small = network.noise(max_memory="2MB")
+    expected = getattr(network.noise(), quantity)()
+    assert len(small._maker._single_rows) > 1
+    assert measured_peak(getattr(small, quantity)) < 2e6 < measured_peak(getattr(network.noise(), quantity))
+    np.testing.assert_allclose(getattr(small, quantity)(), expected, rtol=1e-3, atol=1e-9)
+
+
+def test_gradients_in_pieces_make_the_same_trace():
+    network = network_with("gru")
+    small = network.noise(max_memory="30kB")
+    assert len(small._maker.gradient_rows(small._maker.unknown[:1])) > 1
+    assert small.trace() == pytest.approx(network.noise().trace(), rel=1e-10)
+
+
+def test_two_pieces_of_gradients_fit_at_once():
+    maker = network_with("gru").noise(max_memory="30kB")._maker
+    for name in maker.unknown:
+        each = maker.n_numbers([name]) * 8
+        assert all(2 * (rows.stop - rows.start) * each <= 30_000 for rows in maker.gradient_rows([name]))
+
+
+def test_products_keep_to_max_memory():
+    network, v = wide(), torch.ones(12_291)
+    limit = int(0.6 * measured_peak(lambda: network.noise().matvec(v)))
+    small = network.noise(max_memory=limit)
+    assert len(small._jacobian.pieces) > 1
+    assert measured_peak(lambda: network.noise(max_memory=limit).matvec(v)) < limit
+
+
+def test_batches_keep_to_max_memory():
+    noise = wide().noise(unit="batch", batch_size=4, n_batches=60, max_memory="1MB")
+    assert measured_peak(noise.gram) < 1e6 < 60 * 12_291 * 4
+
+
+def test_a_quarter_of_what_is_free_is_used_when_nothing_is_said(monkeypatch):
+    monkeypatch.setattr("sgdphys.network.noise.plans.available_memory", lambda: 1000)
+    assert memory_limit(None, torch.zeros(1)) == 250
+
+
+def test_a_dense_matrix_is_refused_above_max_memory_and_made_below(perceptron):
+    needed = (2 * 31 + 3) * 31 * 8 + perceptron.objective.bytes_per_sample
+    assert perceptron.noise(max_memory=needed).dense().shape == (31, 31)
+    with pytest.raises(MemoryLimitError, match=r"the dense covariance of 31 parameters.*max_memory"):
+        perceptron.noise(max_memory=needed - 1).dense()
+
+
+def test_the_spectrum_comes_from_the_smaller_matrix(perceptron):
+    assert perceptron.noise().plan().spectrum.route.startswith("Gram matrix, layers")
+    assert perceptron.noise(params="2.*").plan().spectrum.route == "covariance"
+
+
 def test_what_cannot_fit_is_refused():
     noise = network_with("linear").noise(max_memory=1000)
     with pytest.raises(MemoryLimitError, match=r"the Gram matrix of 12 samples.*max_memory"):

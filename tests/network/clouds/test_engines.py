@@ -135,8 +135,8 @@ def test_auto_stacks_small_networks_and_times_others(perceptron, convolution, mo
     monkeypatch.setattr(engines, "_SHORT", 0)
     monkeypatch.setattr(engines, "_SHORT_OF_CONVOLUTIONS", 0)
     before = convolution.parameters
-    for seconds, engine in (((1.0, 0.1), "loop"), ((0.1, 1.0), "vectorised")):
-        own = iter(seconds)
+    for seconds, engine in (((1.0, 0.1), "loop"), ((0.1, 1.0), "vectorised"), ((1.0, 0.8), "vectorised")):
+        own = iter(seconds)  # of all three replicas stacked, and of two in a loop
         monkeypatch.setattr(engines, "_seconds", lambda team, step, own=own: next(own))
         with caplog.at_level(logging.INFO, "sgdphys"):
             cloud = train(convolution, SGD(0.1, 4), n_replicas=3, n_steps=4)

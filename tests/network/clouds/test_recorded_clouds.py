@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from sgdphys import SGD
-from sgdphys.errors import MemoryLimitError
-from sgdphys.network import GradientDescent, train
+from sgdphys.errors import DivergenceWarning, MemoryLimitError
+from sgdphys.network import GradientDescent, Network, train
 from sgdphys.network.clouds.plan import plan_of
 from sgdphys.network.clouds.recorded_clouds import recorded_bytes
 from sgdphys.network.recording.settings import Recording
@@ -27,6 +27,7 @@ def test_a_recording_shows_what_the_frames_would(perceptron, directions, resourc
     )
     cloud = train(perceptron, MOMENTUM, start=starts, n_steps=20, save_at=21)
     expected = (cloud["position"].values - starts[0]) @ directions
+    assert recorded["step"].values.tolist() == [0, 10, 20] and recorded["anchor_step"].values[0] == 0
     np.testing.assert_allclose(recorded["position"], expected[recorded["step"].values], rtol=0, atol=1e-12)
     np.testing.assert_allclose(recorded["time"], 0.1 * recorded["step"])
     anchors = recorded["anchor_step"].values
@@ -45,6 +46,18 @@ def test_replicas_of_groups_that_interleave_keep_their_own_rows(perceptron):
     cloud = train(perceptron, sgds, save_at=7, **settings)
     whole = cloud["position"].values[recorded["anchor_step"].values]
     np.testing.assert_allclose(recorded["anchor"], whole, rtol=0, atol=1e-12)
+
+
+def test_a_replica_that_is_lost_in_one_parameter_is_marked():
+    network = Network.from_function(
+        lambda parameters, batch: 0.5 * parameters["calm"] ** 2 - parameters["wild"] ** 4 + batch,
+        {"calm": 1.0, "wild": 0.0},
+        np.zeros(4),
+    )
+    starts = [[1.0, 0.0], [1.0, 3.0]]
+    with pytest.warns(DivergenceWarning, match="1 of 2 replicas"):
+        recorded = train(network, SGD(0.1, 2), start=starts, n_steps=40, record=Recording(sketch=0), engine="loop")
+    assert recorded["diverged"].values.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("engine", ["vectorised", "loop"])

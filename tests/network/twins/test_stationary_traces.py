@@ -15,6 +15,9 @@ def test_probes_find_what_the_dense_matrices_tell(perceptron):
     hessian, covariance = network.curvature().dense(), network.noise().dense()
     assert exact.noise == pytest.approx(np.trace(covariance))
     assert exact.variance == pytest.approx(np.trace(np.linalg.solve(hessian, covariance)))
+    P = np.eye(31) - V @ V.T
+    beside = np.trace(P @ covariance) / np.trace(P @ np.linalg.solve(hessian, covariance))
+    assert exact.matched == pytest.approx(beside, rel=1e-6)
     assert probed.variance == pytest.approx(exact.variance, rel=0.15)
     assert probed.matched == pytest.approx(exact.matched, rel=0.2)
 
@@ -37,3 +40,23 @@ def test_probes_are_centred_where_weight_decay_leaves_the_losses_a_mean_gradient
     assert probed.variance - along == pytest.approx(exact.variance - along, rel=0.2)
     assert wrong > 2 * (exact.variance - along)
     assert probed.matched == pytest.approx(exact.matched, rel=0.2)
+
+
+def test_without_noise_beside_the_directions_the_last_curvature_is_kept(perceptron):
+    network = perceptron.minimum(tolerance=1e-9)
+    every = network.curvature().top(31)
+    h, V = every["eigenvalue"].values, every["eigenvector"].values
+    traces = stationary_traces(network, h, V, network.noise().project(V))
+    assert traces.matched == h[-1] < h[0]
+    exact = np.trace(np.linalg.solve(network.curvature().dense(), network.noise().dense()))
+    assert traces.variance == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_negative_curvature_beside_the_directions_is_refused(perceptron, dense):
+    saddle = perceptron.at(2 * perceptron.parameters)
+    leading = saddle.curvature().top(2)
+    h, V = leading["eigenvalue"].values, leading["eigenvector"].values
+    assert h[-1] > 0 > np.linalg.eigvalsh(saddle.curvature().dense())[0]
+    with pytest.raises(ValueError, match=r"has a curvature of -.* no stationary state"):
+        stationary_traces(saddle, h, V, saddle.noise().project(V), dense)

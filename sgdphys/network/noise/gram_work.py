@@ -234,7 +234,7 @@ class GramWork:
 def _passes(pieces: Sequence[slice]) -> float:
     """Return how often a sample is met on average, when a piece is made for itself and again for every later one."""
     made = sum((rows.stop - rows.start) * (len(pieces) - index) for index, rows in enumerate(pieces))
-    return made / pieces[-1].stop
+    return float(made / pieces[-1].stop)
 
 
 def _explains(records: LayerRecords, name: str, uses: Sequence[Use], weights: Tensor) -> bool:

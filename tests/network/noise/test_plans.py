@@ -161,6 +161,14 @@ def test_the_spectrum_comes_from_the_smaller_matrix(perceptron):
     assert perceptron.noise(params="2.*").plan().spectrum.route == "covariance"
 
 
+def test_the_covariance_takes_no_more_than_planned():
+    network = classifier(linear(20, 8), torch.nn.Tanh, linear(8, 3), n_samples=220, n_features=20)
+    noise = network.noise()
+    noise.dense()  # what is made only once, as the mean gradient, is there
+    peak = measured_peak(noise.dense)
+    assert peak <= noise.plan().spectrum.n_bytes < 1.4 * peak
+
+
 def test_what_cannot_fit_is_refused():
     noise = network_with("linear").noise(max_memory=1000)
     with pytest.raises(MemoryLimitError, match=r"the Gram matrix of 12 samples.*max_memory"):

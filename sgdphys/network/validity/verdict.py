@@ -24,11 +24,11 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float, n_directions: in
     frames, or a fluctuation-dissipation ratio that disagrees with 1: not stationary. Variances that disagree with the
     exact map at constant noise: stationary, but hotter or colder than the quadratic theory; the cause is noise that
     differs in the cloud from that at the point, by as much as the variances, or else the loss is anharmonic. Variances
-    that agree with the map on the average, but not in single directions. Variances that agree with the map, whose
-    temperature by the equation does not: the map, not its Langevin limit. Both agree: Langevin at T, within the
-    difference and twice its error. After it stand what disagrees among G/N, SVAG and tails, what is not resolved of
-    stationarity, whether the state is thermal (Phi proportional to the loss) along the stiffest directions, and a start
-    that was no minimum or a saddle.
+    too uncertain for either: whether it is stationary, but no temperature. Variances that agree with the map on the
+    average, but not in single directions. Variances that agree with the map, whose temperature by the equation does
+    not: the map, not its Langevin limit. Both agree: Langevin at T, within the difference and twice its error. After it
+    stand what disagrees among G/N, SVAG and tails, what is not resolved of stationarity, whether the state is thermal
+    (Phi proportional to the loss) along the stiffest directions, and a start that was no minimum or a saddle.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def verdict_of(rows: Sequence[Row], sgd: SGD, tolerance: float, n_directions: in
     over = over if dim > 1 else ""
     if variance.judgement == UNRESOLVED:
         return (
-            f"stationarity and temperature not resolved at a tolerance of {tolerance:.0%}: variances "
+            f"{state}; temperature not resolved at a tolerance of {tolerance:.0%}: variances "
             f"{variance.value:.3g} +- {variance.error:.2g} of the quadratic theory{over}; more replicas tell"
         ) + _objections(row)
     if variance.judgement == DISAGREES:

@@ -139,7 +139,7 @@ def test_noise_that_grows_is_no_anharmonic_loss(line):
 def test_few_replicas_are_no_certainty(regression):
     result = regression.validity(SGD(0.05, 4), n_replicas=4, svag=(), progress=False)
     assert row(result, "variance")[2] == "not resolved"
-    assert result.attrs["verdict"].startswith("stationarity and temperature not resolved")
+    assert result.attrs["verdict"].startswith("stationary (not resolved); temperature not resolved")
     value, error, _ = row(result, "potential_distance")
     assert row(result, "potential_distance")[2] == judge(value, error, 0.0, 0.1, errors=errors_of(4))
 

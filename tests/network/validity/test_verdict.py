@@ -62,7 +62,7 @@ NAN = float("nan")
         ({"variance": 1.5, "noise_growth": 1.2}, "stationary but 50% hotter than the quadratic theory: anharmonic, and "
          "its noise is 1.2 times that at the point"),
         ({"variance": 0.8}, "stationary but 20% colder than the quadratic theory: anharmonic"),
-        ({"variance": (1.08, 0.05)}, "stationarity and temperature not resolved at a tolerance of 10%: variances 1.08 "
+        ({"variance": (1.08, 0.05)}, "stationary; temperature not resolved at a tolerance of 10%: variances 1.08 "
          "+- 0.05 of the quadratic theory; more replicas tell"),
         ({"variance_spread": (0.4, 0.05)}, "stationary, with the variances of the exact map, but not in each: they "
          "differ by 40% (rms); thermal along the stiffest directions: Phi is the loss up to a scale"),

@@ -139,13 +139,22 @@ def network_of(text: str) -> Network:
     made: Any = _module(place)
     for part in name.split("."):
         if not hasattr(made, part):
-            raise ValueError(f"{place} has no {name!r}")
+            raise ValueError(f"{place} has no {name!r}; it has {_names(made)}")
         made = getattr(made, part)
     if not isinstance(made, Network) and callable(made):
         made = _called(made, text)
     if not isinstance(made, Network):
-        raise ValueError(f"{text} does not give an sgdphys Network, but {type(made).__name__}")
+        raise ValueError(
+            f"{text} does not give an sgdphys Network, but {type(made).__name__}; "
+            "it has to return sgdphys.Network(model, loss, data)"
+        )
     return made
+
+
+def _names(place: Any) -> str:
+    here = getattr(place, "__name__", None)
+    own = [name for name in dir(place) if getattr(getattr(place, name, None), "__module__", "") == here]
+    return ", ".join(own[:8]) or "no function"
 
 
 def _module(place: str) -> Any:

@@ -84,8 +84,15 @@ def test_the_bundled_example_is_at_its_minimum():
         ("nothing", "'nothing' must be MODULE:FACTORY, such as my.py:make, or digits"),
         ("no_such_module:make", "there is no module 'no_such_module' here; a file ends in .py, as my.py:make"),
         ("no_such.py:make", "there is no file 'no_such.py'"),
-        ("shelf_of_networks.py:mak", "shelf_of_networks.py has no 'mak'"),
-        ("shelf_of_networks.py:number", "shelf_of_networks.py:number does not give an sgdphys Network, but int"),
+        (
+            "shelf_of_networks.py:mak",
+            "shelf_of_networks.py has no 'mak'; it has Shelf, broken, half_square, leaves, make, number",
+        ),
+        (
+            "shelf_of_networks.py:number",
+            "shelf_of_networks.py:number does not give an sgdphys Network, but int; it has to return "
+            "sgdphys.Network(model, loss, data)",
+        ),
         ("shelf_of_networks.py:broken", "shelf_of_networks.py:broken() fails: RuntimeError: no data here"),
         ("shelf_of_networks.py:leaves", "shelf_of_networks.py:leaves() fails: SystemExit: 7"),
         ("fails.py:make", "fails.py fails: ZeroDivisionError: division by zero"),

@@ -6,7 +6,6 @@ writer killed while it enlarges or fills arrays leaves a store that opens.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from sgdphys.store.chunks import open_array, refuse_missing
 from sgdphys.store.commit import Commit, read_commit, write_commit
 from sgdphys.store.creation import lay_out, publish
 from sgdphys.store.directory import existing_store, make_way, resolve
-from sgdphys.store.lock import lock_store
+from sgdphys.store.lock import LockHolder, lock_store
 from sgdphys.store.reading import open_fixed
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def resume_growing_store(path: str | os.PathLike[str]) -> GrowingWriter:
     return writer
 
 
-class GrowingWriter:
+class GrowingWriter(LockHolder):
     """The one writer of a store that grows.
 
     Parameters
@@ -185,17 +184,3 @@ class GrowingWriter:
         self._commit.lengths = dict(self._written)
         self._commit.finished[()] = finished
         write_commit(self.path, self._commit)
-
-    def close(self) -> None:
-        """Give the lock back; rows that were not committed do not count."""
-        self._lock.close()
-
-    def __enter__(self) -> GrowingWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self._lock.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+import contextlib
+from typing import IO, TYPE_CHECKING, Self
 
 from sgdphys.errors import StoreError
 
@@ -14,7 +15,7 @@ try:
 except ImportError:  # not a POSIX system: the rule of one writer is then the user's to keep
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["lock_store"]
+__all__ = ["LockHolder", "lock_store"]
 
 LOCK_FILE = "writer.lock"
 
@@ -40,3 +41,23 @@ def lock_store(path: Path) -> IO[str]:
             handle.close()
             raise StoreError(f"another process is writing to {path}; wait for it or choose another path") from error
     return handle
+
+
+class LockHolder:
+    """A writer that holds the lock of its store until it is closed, left as a context, or forgotten."""
+
+    _lock: IO[str]
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # of a writer that was never made in full
+            self._lock.close()

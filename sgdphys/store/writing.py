@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from sgdphys.errors import StoreError
 from sgdphys.store.chunks import open_array, refuse_missing
 from sgdphys.store.commit import Commit, read_commit, write_commit
 from sgdphys.store.directory import existing_store, resolve
-from sgdphys.store.lock import lock_store
+from sgdphys.store.lock import LockHolder, lock_store
 from sgdphys.store.reading import open_fixed
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def resume_store(path: str | os.PathLike[str]) -> Writer:
     return writer
 
 
-class Writer:
+class Writer(LockHolder):
     """The one writer of a store.
 
     Frames are held back until a chunk of them is full or ``commit_seconds`` have passed, are then written, and count
@@ -208,14 +207,4 @@ class Writer:
         try:
             self.commit()
         finally:
-            self._lock.close()
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self._lock.close()
+            super().close()
